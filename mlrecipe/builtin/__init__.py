@@ -1,0 +1,1 @@
+"""The components that come with mlrecipe, each written exactly as a user's plugin would be."""

@@ -1,0 +1,160 @@
+"""The names of the built-in components and where they live; importing this imports none of them."""
+
+from __future__ import annotations
+
+from mlrecipe.registry import registries
+
+_HERE = "mlrecipe.builtin"
+_CALLBACKS = "pytorch_lightning.callbacks"
+_LOGGERS = "pytorch_lightning.loggers"
+
+OPS = {
+    "breakpoint": f"{_HERE}.ops.breakpoint:breakpoint_",
+    "concat": f"{_HERE}.ops.concat:concat",
+    "deduplicate": f"{_HERE}.ops.deduplicate:deduplicate",
+    "filter": f"{_HERE}.ops.filter:filter_",
+    "load-dataset": f"{_HERE}.ops.load_dataset:load_dataset",
+    "load-files": f"{_HERE}.ops.load_files:load_files",
+    "map-labels": f"{_HERE}.ops.map_labels:map_labels",
+    "rename": f"{_HERE}.ops.rename:rename",
+    "select": f"{_HERE}.ops.select:select",
+    "shuffle": f"{_HERE}.ops.shuffle:shuffle",
+    "split": f"{_HERE}.ops.split:split",
+    "statistics": f"{_HERE}.ops.statistics:statistics",
+    "tokenize": f"{_HERE}.ops.tokenize:tokenize",
+}
+
+FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "arrow-table": (f"{_HERE}.formats.table:ArrowTableFormat", ("pyarrow.lib.Table",)),
+    "dataframe": (
+        f"{_HERE}.formats.table:DataFrameFormat",
+        (
+            "pandas.DataFrame",
+            "pandas.Series",
+            "pandas.core.frame.DataFrame",
+            "pandas.core.series.Series",
+        ),
+    ),
+    "dataset": (f"{_HERE}.formats.dataset:DatasetFormat", ("datasets.arrow_dataset.Dataset",)),
+    "dataset-dict": (
+        f"{_HERE}.formats.dataset:DatasetDictFormat",
+        ("datasets.dataset_dict.DatasetDict",),
+    ),
+    "json": (
+        f"{_HERE}.formats.plain:JsonFormat",
+        (
+            "builtins.NoneType",
+            "builtins.bool",
+            "builtins.int",
+            "builtins.float",
+            "builtins.str",
+            "builtins.bytes",
+            "builtins.list",
+            "builtins.tuple",
+            "builtins.set",
+            "builtins.frozenset",
+            "datetime.date",
+            "datetime.datetime",
+        ),
+    ),
+    "mapping": (f"{_HERE}.formats.plain:MappingFormat", ("builtins.dict",)),
+    "numpy": (f"{_HERE}.formats.array:NumpyFormat", ("numpy.ndarray",)),
+    "tensor": (f"{_HERE}.formats.array:TensorFormat", ("torch.Tensor",)),
+}
+
+TASKS = {"text-classification": f"{_HERE}.tasks.text_classification:TextClassification"}
+
+MODELS = {"transformer": f"{_HERE}.models.transformer:Transformer"}
+
+METRICS = {
+    "accuracy": f"{_HERE}.metrics.classification:accuracy",
+    "auroc": f"{_HERE}.metrics.classification:auroc",
+    "average-precision": f"{_HERE}.metrics.classification:average_precision",
+    "balanced-accuracy": f"{_HERE}.metrics.classification:balanced_accuracy",
+    "calibration-error": f"{_HERE}.metrics.classification:calibration_error",
+    "cohen-kappa": f"{_HERE}.metrics.classification:cohen_kappa",
+    "f1": f"{_HERE}.metrics.classification:f1",
+    "f1-macro": f"{_HERE}.metrics.classification:f1_macro",
+    "f1-micro": f"{_HERE}.metrics.classification:f1_micro",
+    "f1-weighted": f"{_HERE}.metrics.classification:f1_weighted",
+    "matthews-corrcoef": f"{_HERE}.metrics.classification:matthews_corrcoef",
+    "precision": f"{_HERE}.metrics.classification:precision",
+    "recall": f"{_HERE}.metrics.classification:recall",
+}
+
+OPTIMIZERS = {
+    "ASGD": "torch.optim.asgd:ASGD",
+    "Adadelta": "torch.optim.adadelta:Adadelta",
+    "Adafactor": "torch.optim._adafactor:Adafactor",
+    "Adagrad": "torch.optim.adagrad:Adagrad",
+    "Adam": "torch.optim.adam:Adam",
+    "AdamW": "torch.optim.adamw:AdamW",
+    "Adamax": "torch.optim.adamax:Adamax",
+    "LBFGS": "torch.optim.lbfgs:LBFGS",
+    "Muon": "torch.optim._muon:Muon",
+    "NAdam": "torch.optim.nadam:NAdam",
+    "RAdam": "torch.optim.radam:RAdam",
+    "RMSprop": "torch.optim.rmsprop:RMSprop",
+    "Rprop": "torch.optim.rprop:Rprop",
+    "SGD": "torch.optim.sgd:SGD",
+    "SparseAdam": "torch.optim.sparse_adam:SparseAdam",
+}
+
+SCHEDULERS = {
+    "constant": "mlrecipe.training.schedules:constant",
+    "cosine": "mlrecipe.training.schedules:cosine",
+    "cosine_with_restarts": "mlrecipe.training.schedules:cosine_with_restarts",
+    "inverse_sqrt": "mlrecipe.training.schedules:inverse_sqrt",
+    "linear": "mlrecipe.training.schedules:linear",
+    "polynomial": "mlrecipe.training.schedules:polynomial",
+}
+
+CALLBACKS = {
+    "BackboneFinetuning": f"{_CALLBACKS}.finetuning:BackboneFinetuning",
+    "DeviceStatsMonitor": f"{_CALLBACKS}.device_stats_monitor:DeviceStatsMonitor",
+    "EMAWeightAveraging": f"{_CALLBACKS}.weight_averaging:EMAWeightAveraging",
+    "EarlyStopping": f"{_CALLBACKS}.early_stopping:EarlyStopping",
+    "GradientAccumulationScheduler": (
+        f"{_CALLBACKS}.gradient_accumulation_scheduler:GradientAccumulationScheduler"
+    ),
+    "LearningRateFinder": f"{_CALLBACKS}.lr_finder:LearningRateFinder",
+    "LearningRateMonitor": f"{_CALLBACKS}.lr_monitor:LearningRateMonitor",
+    "ModelCheckpoint": f"{_CALLBACKS}.model_checkpoint:ModelCheckpoint",
+    "ModelPruning": f"{_CALLBACKS}.pruning:ModelPruning",
+    "ModelSummary": f"{_CALLBACKS}.model_summary:ModelSummary",
+    "OnExceptionCheckpoint": f"{_CALLBACKS}.on_exception_checkpoint:OnExceptionCheckpoint",
+    "RichModelSummary": f"{_CALLBACKS}.rich_model_summary:RichModelSummary",
+    "SpikeDetection": f"{_CALLBACKS}.spike:SpikeDetection",
+    "StochasticWeightAveraging": f"{_CALLBACKS}.stochastic_weight_avg:StochasticWeightAveraging",
+    "ThroughputMonitor": f"{_CALLBACKS}.throughput_monitor:ThroughputMonitor",
+    "Timer": f"{_CALLBACKS}.timer:Timer",
+    "WeightAveraging": f"{_CALLBACKS}.weight_averaging:WeightAveraging",
+}
+
+LOGGERS = {
+    "CSVLogger": f"{_LOGGERS}.csv_logs:CSVLogger",
+    "CometLogger": f"{_LOGGERS}.comet:CometLogger",
+    "LitLogger": f"{_LOGGERS}.litlogger:LitLogger",
+    "MLFlowLogger": f"{_LOGGERS}.mlflow:MLFlowLogger",
+    "TensorBoardLogger": f"{_LOGGERS}.tensorboard:TensorBoardLogger",
+    "WandbLogger": f"{_LOGGERS}.wandb:WandbLogger",
+}
+
+for _name, _target in OPS.items():
+    registries["op"].add(_name, _target)
+for _name, (_target, _types) in FORMATS.items():
+    registries["format"].add(_name, _target, types=_types)
+for _name, _target in TASKS.items():
+    registries["task"].add(_name, _target)
+for _name, _target in MODELS.items():
+    registries["model"].add(_name, _target)
+for _name, _target in METRICS.items():
+    registries["metric"].add(_name, _target)
+for _name, _target in OPTIMIZERS.items():
+    registries["optimizer"].add(_name, _target)
+for _name, _target in SCHEDULERS.items():
+    registries["scheduler"].add(_name, _target)
+for _name, _target in CALLBACKS.items():
+    registries["callback"].add(_name, _target)
+for _name, _target in LOGGERS.items():
+    registries["logger"].add(_name, _target)

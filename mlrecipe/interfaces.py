@@ -1,0 +1,174 @@
+"""What users implement and what layers agree on: marker types, formats, models, tasks, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NewType, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from datasets import Dataset
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+    from torchmetrics import Metric
+
+Fingerprint = NewType("Fingerprint", str)
+"""Names a computation: SHA-256 in hex over the op, its code, parameters and inputs."""
+
+Digest = NewType("Digest", str)
+"""Names bytes: SHA-256 in hex over an object's files, or over one file."""
+
+File = NewType("File", str)
+"""A parameter of this type is a file, a folder or a glob; its content belongs to the fingerprint."""
+
+DatasetSource = NewType("DatasetSource", str)
+"""A data set: a folder (its content belongs to the fingerprint) or an id of the Hugging Face hub."""
+
+TokenizerSource = NewType("TokenizerSource", str)
+"""A tokenizer: a folder (only its tokenizer files count) or an id of the Hugging Face hub."""
+
+ModelSource = NewType("ModelSource", str)
+"""A checkpoint: a folder (its content belongs to the fingerprint) or an id of the Hugging Face hub."""
+
+
+class Memo(Protocol):
+    """A small cache that may forget at any moment: text in, text out."""
+
+    def get(self, key: str) -> str | None:
+        """The text stored under `key`, or None."""
+
+    def set(self, key: str, value: str) -> None:
+        """Remember `value` under `key`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What `inspect` shows of a value without loading it. JSON values only."""
+
+    kind: str
+    """The value's type in words: `"DatasetDict"`, `"int"`."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each split; a value without splits has the one key `""`; empty when it has no rows."""
+
+    schema: Mapping[str, str] = field(default_factory=dict)
+    """Column name to type."""
+
+    labels: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+    """Column → split → label → count, for columns with few distinct values."""
+
+    sample: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """The first rows of each split, long values shortened."""
+
+    text: str = ""
+    """One line about a value that has no rows: `"float32 (3, 4)"`."""
+
+
+class Format(Protocol):
+    """How one type of value becomes plain files and comes back equal, in value and in type."""
+
+    def save(self, value: Any, folder: Path) -> None:
+        """Write `value` into the empty `folder`; equal values give equal bytes."""
+
+    def load(self, folder: Path) -> Any:
+        """The value that was saved into `folder`; memory-mapped where the type allows."""
+
+    def describe(self, value: Any) -> Summary:
+        """What `inspect` shows of the value; reads at most a bounded number of rows' content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a task asks of a model's last layer, and what is saved beside the weights."""
+
+    problem_type: str
+    """Hugging Face's word: `"single_label_classification"`."""
+
+    labels: tuple[str, ...]
+    """Label names in the order of the outputs; the index is the label's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """What a task makes of one batch."""
+
+    loss: Tensor
+    """Scalar: the mean over the batch's rows."""
+
+    scores: Tensor
+    """Probabilities, shape (rows, labels)."""
+
+    targets: Tensor
+    """Label ids, shape (rows,)."""
+
+
+class Model(Protocol):
+    """Builds the network.
+
+    Registered with `@mlrecipe.model`; its parameters are its keyword arguments.
+    """
+
+    def build(self, head: Head) -> nn.Module:
+        """A new module whose outputs fit `head`, with pretrained weights where there are any."""
+
+    def save(self, module: nn.Module, folder: Path) -> None:
+        """Write a folder that `load` (and, for Hugging Face models, `from_pretrained`) reads."""
+
+    def load(self, folder: Path) -> nn.Module:
+        """The module that `save` wrote, weights included."""
+
+
+class Task(Protocol):
+    """Turns rows into batches and a batch into loss and predictions.
+
+    Registered with `@mlrecipe.task`; its parameters are its keyword arguments.
+    """
+
+    def head(self, splits: Mapping[str, Dataset]) -> Head:
+        """What the model must put out, from the recipe's labels or from the data.
+
+        The first of `splits` is the one to learn from.
+
+        Raises:
+            DataError: a column is missing, a label is unknown, or there is only one class.
+        """
+
+    def encode(self, rows: Dataset, head: Head, *, split: str) -> Dataset:
+        """What `collate` needs of the rows, in their order; targets are indices into `head.labels`.
+
+        Raises:
+            DataError: a needed column is missing, or a row has no label or an unknown one.
+        """
+
+    def check(self, module: nn.Module, rows: Dataset, *, split: str) -> None:
+        """Raise for encoded rows that the module cannot take, before any step is made.
+
+        Raises:
+            DataError: a row is too long for the module, or was made for another one.
+        """
+
+    def lengths(self, rows: Dataset) -> NDArray[np.int64]:
+        """The length of each encoded row, shape (rows,): those alike are batched together."""
+
+    def collate(self, rows: pa.Table) -> dict[str, Tensor]:
+        """One batch from encoded rows, padded to its longest; all tensors have the table's rows."""
+
+    def step(self, module: nn.Module, batch: Mapping[str, Tensor]) -> StepOutput:
+        """Forward one batch through the module."""
+
+    def meters(self, head: Head) -> Mapping[str, Metric]:
+        """Fresh metrics to report, by name; each is updated with scores and targets."""
+
+
+MetricFactory = Callable[[Head], "Metric"]
+"""What `@mlrecipe.metric` registers: gives a fresh torchmetrics object for a head."""
+
+
+class Reader(Protocol):
+    """Lists and reads the files behind an external input."""
+
+    def __call__(self, path: Path) -> Iterable[Path]:
+        """The files that count, in sorted order."""
