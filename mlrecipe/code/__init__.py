@@ -1,0 +1,1 @@
+"""Reading Python without running it: signatures, digests of code, stamps of files."""

@@ -1,0 +1,265 @@
+"""Kinds: what type a value in a recipe must have, read from annotations, checked without coercion."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from mlrecipe.errors import did_you_mean
+
+SOURCES = {
+    "File": "file",
+    "DatasetSource": "dataset",
+    "TokenizerSource": "tokenizer",
+    "ModelSource": "model",
+}
+"""Marker types of `interfaces` that name something outside the recipe, and the kinds they are."""
+
+_SCALARS = {"int", "float", "str", "bool", "None", "Any"}
+_LISTS = {"list", "List", "Sequence", "Iterable", "tuple", "Tuple"}
+_DICTS = {"dict", "Dict", "Mapping"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The type of a parameter: a name and what it is made of."""
+
+    name: str
+    """`int`, `float`, `str`, `bool`, `none`, `any`, `list`, `dict`, `literal`, `union`, `component`, or a
+    source: `file`, `dataset`, `tokenizer`, `model`."""
+
+    args: tuple[Any, ...] = ()
+    """Kinds of the items (`list`), of the values (`dict`), the alternatives (`union`) or values (`literal`)."""
+
+    def __str__(self) -> str:
+        if self.name == "union":
+            return " | ".join(str(arg) for arg in self.args)
+        if self.name == "literal":
+            return " | ".join(_toml(arg) for arg in self.args)
+        if self.name == "list":
+            return f"list of {self.args[0]}"
+        if self.name == "dict":
+            return f"table of {self.args[0]}"
+        return {"str": "text", "int": "integer", "bool": "true or false"}.get(self.name, self.name)
+
+
+ANY = Kind("any")
+
+
+def parse(annotation: ast.expr | None) -> Kind:
+    """The kind that an annotation means; `ANY` where it says nothing that a recipe could break."""
+    match annotation:
+        case ast.Constant(value=None):
+            return Kind("none")
+        case ast.Constant(value=str(text)):
+            return _parse_text(text)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return _named(name)
+        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+            return _union([parse(left), parse(right)])
+        case ast.Subscript(value=value, slice=inner):
+            return _subscript(_last_name(value), inner)
+    return ANY
+
+
+def convert(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
+    """The value as the kind has it, and what is wrong with it as (path below it, message) pairs.
+
+    The only change made is int to float where a float is asked for. Nothing else is coerced: `"3"` is not 3
+    and 1 is not true.
+    """
+    if kind.name == "any" or (kind.name == "none" and value is None):
+        return value, []
+    if kind.name == "union":
+        return _convert_union(value, kind)
+    if kind.name == "literal":
+        fits = any(type(value) is type(arg) and value == arg for arg in kind.args)
+        return value, [] if fits else [("", _literal_problem(value, kind))]
+    if kind.name == "list" and isinstance(value, list):
+        return _convert_items(value, kind.args[0], [f"[{i}]" for i in range(len(value))])
+    if kind.name == "dict" and isinstance(value, dict):
+        converted, problems = _convert_items(
+            list(value.values()), kind.args[0], [f".{key}" for key in value]
+        )
+        return dict(zip(value, converted, strict=True)), problems
+    if kind.name == "float" and type(value) is int:
+        return float(value), []
+    if type(value) in _python_types(kind):
+        return value, []
+    return value, [("", f"expected {_article(kind)}, got {describe(value)}")]
+
+
+def describe(value: Any) -> str:
+    """A value as an error message shows it, with its type where the type is what is wrong."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        shown = value if len(value) <= 60 else value[:57] + "..."
+        return f"the text {shown!r}"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return f"the date {value}"
+    return repr(value)
+
+
+def sources(kind: Kind) -> str | None:
+    """Which source (`file`, `dataset`, `tokenizer`, `model`) texts of this kind name, if any."""
+    if kind.name in SOURCES.values():
+        return kind.name
+    found = [sources(arg) for arg in kind.args if isinstance(arg, Kind)]
+    return next((name for name in found if name), None)
+
+
+def to_json(kind: Kind) -> Any:
+    """The kind as JSON values; `from_json` gives it back."""
+    return [kind.name, [to_json(a) if isinstance(a, Kind) else {"v": a} for a in kind.args]]
+
+
+def from_json(data: Any) -> Kind:
+    """The kind that `to_json` wrote."""
+    name, args = data
+    return Kind(name, tuple(a["v"] if isinstance(a, dict) else from_json(a) for a in args))
+
+
+def accepts_text(kind: Kind) -> bool:
+    """Whether a plain text is a value of this kind."""
+    if kind.name == "union":
+        return any(accepts_text(arg) for arg in kind.args)
+    if kind.name == "literal":
+        return any(isinstance(arg, str) for arg in kind.args)
+    return kind.name == "str" or kind.name in SOURCES.values()
+
+
+def is_text(kind: Kind) -> bool:
+    """Whether only texts (and none) are values of this kind."""
+    if kind.name == "union":
+        return all(is_text(arg) for arg in kind.args if arg.name != "none")
+    if kind.name == "literal":
+        return all(isinstance(arg, str) for arg in kind.args)
+    return kind.name == "str" or kind.name in SOURCES.values()
+
+
+def is_component(kind: Kind) -> bool:
+    """Whether values of this kind are tables that name a component."""
+    return kind.name == "component" or any(
+        isinstance(arg, Kind) and is_component(arg) for arg in kind.args
+    )
+
+
+def _parse_text(text: str) -> Kind:
+    try:
+        return parse(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        return ANY
+
+
+def _named(name: str) -> Kind:
+    if name in SOURCES:
+        return Kind(SOURCES[name])
+    if name == "Component":
+        return Kind("component")
+    if name in _LISTS:
+        return Kind("list", (ANY,))
+    if name in _DICTS:
+        return Kind("dict", (ANY,))
+    return Kind({"None": "none"}.get(name, name)) if name in _SCALARS - {"Any"} else ANY
+
+
+def _subscript(outer: str, inner: ast.expr) -> Kind:
+    items = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+    if outer == "Literal":
+        return Kind("literal", tuple(i.value for i in items if isinstance(i, ast.Constant)))
+    if outer == "Optional":
+        return _union([parse(inner), Kind("none")])
+    if outer == "Union":
+        return _union([parse(item) for item in items])
+    if outer == "Annotated":
+        return parse(items[0])
+    if outer in _LISTS:
+        return Kind("list", (parse(items[0]),))
+    if outer in _DICTS:
+        return Kind("dict", (parse(items[-1]),))
+    return ANY
+
+
+def _union(kinds: list[Kind]) -> Kind:
+    flat: list[Kind] = []
+    for kind in kinds:
+        flat.extend(kind.args if kind.name == "union" else [kind])
+    return ANY if ANY in flat else Kind("union", tuple(dict.fromkeys(flat)))
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _convert_union(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
+    tries = [convert(value, arg) for arg in kind.args]
+    exact = [t for t in tries if not t[1] and type(t[0]) is type(value)]
+    fitting = exact or [t for t in tries if not t[1]]
+    if fitting:
+        return fitting[0]
+    deeper = [t for t in tries if t[1][0][0]]
+    if deeper:
+        return deeper[0]
+    literals = [arg for arg in kind.args if arg.name == "literal"]
+    if literals and isinstance(value, str):
+        return value, [("", _literal_problem(value, literals[0]))]
+    return value, [("", f"expected {_article(kind)}, got {describe(value)}")]
+
+
+def _convert_items(
+    values: list[Any], kind: Kind, paths: list[str]
+) -> tuple[list[Any], list[tuple[str, str]]]:
+    converted: list[Any] = []
+    problems: list[tuple[str, str]] = []
+    for value, path in zip(values, paths, strict=True):
+        item, found = convert(value, kind)
+        converted.append(item)
+        problems.extend((path + below, message) for below, message in found)
+    return converted, problems
+
+
+def _python_types(kind: Kind) -> tuple[type, ...]:
+    if kind.name in SOURCES.values():
+        return (str,)
+    table: dict[str, tuple[type, ...]] = {
+        "int": (int,), "float": (float,), "str": (str,), "bool": (bool,), "none": (type(None),),
+    }  # fmt: skip
+    return table.get(kind.name, ())
+
+
+def _literal_problem(value: Any, kind: Kind) -> str:
+    texts = [arg for arg in kind.args if isinstance(arg, str)]
+    message = f"expected {kind}, got {describe(value)}"
+    return f"{message}; {did_you_mean(value, texts)}" if isinstance(value, str) else message
+
+
+def _article(kind: Kind) -> str:
+    words = {
+        "str": "text", "int": "an integer", "float": "a number", "bool": "true or false",
+        "none": "none", "file": "the path of a file", "dataset": "a folder or a hub id",
+        "tokenizer": "a folder or a hub id", "model": "a folder or a hub id",
+        "component": "a name or a table with `use`",
+    }  # fmt: skip
+    if kind.name == "union":
+        kinds = [k for k in kind.args if k.name != "none"]
+        return " or ".join(dict.fromkeys(_article(k) for k in kinds))
+    if kind.name == "list":
+        return "a list" if kind.args[0].name == "any" else f"a list of {kind.args[0]}"
+    if kind.name == "dict":
+        return "a table"
+    return words.get(kind.name, str(kind))
+
+
+def _toml(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
