@@ -1,0 +1,1 @@
+"""Recipes: from a TOML file and overrides to frozen values, with every mistake found at once."""

@@ -1,0 +1,111 @@
+"""The resolved recipe: every value written out, so that it gives the same results wherever it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlrecipe.code.catalog import Catalog
+from mlrecipe.code.signatures import REQUIRED, Parameter, Unreadable
+from mlrecipe.recipe.layers import Tree, leaves
+from mlrecipe.recipe.schema import Loaded
+from mlrecipe.recipe.shape import SPECS, component_kind, spec
+
+_COMPONENTS = (("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"))
+_FAMILIES = (("nodes",), ("train", "callbacks"), ("train", "loggers"))
+
+
+def resolved(loaded: Loaded, catalog: Catalog, *, elsewhere: bool = False) -> dict[str, Any]:
+    """All values of a recipe, with the defaults of its own tables and of its components.
+
+    Args:
+        loaded: the recipe.
+        catalog: where the components' defaults are looked up.
+        elsewhere: whether it will be kept in another folder; its paths then say where they start from.
+    """
+    values: dict[str, Any] = {}
+    for path, name in SPECS.items():
+        table = values
+        for key in path:
+            table = table.setdefault(key, {})
+        given = _table(loaded.values, path)
+        _fill(table, given, spec(name).params)
+    for path in _component_paths(loaded.values):
+        _fill_component(values, loaded, path, catalog)
+    if elsewhere:
+        values["relative_to"] = loaded.base.relative_to(loaded.project).as_posix()
+    elif not values.get("relative_to"):
+        values.pop("relative_to", None)
+    return values
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """The values as TOML; what is none is left out, which means the same."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(values))
+
+
+def origins(tree: Tree) -> dict[str, str]:
+    """Key → place for every value that was written somewhere."""
+    from mlrecipe.recipe.layers import dotted
+
+    found = {}
+    for path, _ in leaves(tree.values):
+        origin = tree.origin(path)
+        is_default = tree.sources[path].name == "default" if path in tree.sources else True
+        place = ":".join(str(p) for p in (origin.file, origin.line, origin.column) if p)
+        found[dotted(path)] = "default" if is_default else place
+    return found
+
+
+def _component_paths(values: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    paths: list[tuple[str, ...]] = [p for p in _COMPONENTS if _table(values, p)]
+    for family in _FAMILIES:
+        paths += [(*family, name) for name in _table(values, family)]
+    return paths
+
+
+def _fill(table: dict[str, Any], given: Mapping[str, Any], params: Mapping[str, Parameter]) -> None:
+    for name, parameter in params.items():
+        if name in given:
+            table[name] = given[name]
+        elif _has_default(parameter) and parameter.default not in (None, {}, []):
+            table[name] = parameter.default
+
+
+def _fill_component(
+    values: dict[str, Any], loaded: Loaded, path: tuple[str, ...], catalog: Catalog
+) -> None:
+    given = dict(_table(loaded.values, path))
+    kind = component_kind(path)
+    found = catalog.find(kind, given["use"]) if kind else None
+    table: dict[str, Any] = dict(given)
+    for name, parameter in (found.signature.params if found else {}).items():
+        if name in ("seed", "limit", "scratch") and kind == "op":
+            continue  # filled in from the recipe's own
+        if name not in given and _has_default(parameter):
+            table[name] = parameter.default
+    target = values
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = table
+
+
+def _has_default(parameter: Parameter) -> bool:
+    return parameter.default is not REQUIRED and not isinstance(parameter.default, Unreadable)
+
+
+def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
+    found: Any = values
+    for key in path:
+        found = found.get(key, {}) if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_none(item) for item in value]
+    return value

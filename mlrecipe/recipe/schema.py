@@ -1,0 +1,208 @@
+"""What a recipe says, as frozen values: the end of loading, the start of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+DEFAULTS: dict[str, Any] = {
+    "train": {
+        "optimizer": {"use": "AdamW", "lr": 2e-5, "weight_decay": 0.01},
+        "scheduler": {"use": "linear", "warmup": 0.06},
+        "trainer": {"gradient_clip_val": 1.0},
+    }
+}
+"""Defaults of tables: what a recipe writes is merged over them.
+
+The values are common ones for fine-tuning an encoder: learning rate, decay and warm-up as in the GLUE settings
+of RoBERTa (Liu et al. 2019, table 10) in their middle, clipping at norm 1 as Hugging Face's Trainer does.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A registered component and the parameters that the recipe gives it."""
+
+    use: str
+    """Registered name."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the recipe sets; the component's own defaults are not filled in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSpec:
+    """A node: a named use of an op."""
+
+    use: str
+    """Registered name of the op."""
+
+    inputs: list[str] | dict[str, str] | str = field(default_factory=list)
+    """Nodes whose outputs the op takes: one, an ordered list, or a table by the op's own input names.
+    `"split.train"` takes one entry of a dict-like output."""
+
+    cache: bool = True
+    """False: the op runs every time; its dependents still go by the digest of its output."""
+
+    force: bool = False
+    """True: the op runs even where its output is in the store."""
+
+    version: str = ""
+    """A hand-set part of the fingerprint: change it to run again."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Every other key of the table: the op's parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSpec:
+    """How to fit the model."""
+
+    data: str = ""
+    """Node whose output has the splits to train and validate on; required by `train`."""
+
+    train_split: str = "train"
+    """Split to learn from."""
+
+    valid_split: str = "valid"
+    """Split to validate on after each epoch; `""` trains without validation."""
+
+    batch_size: int = 32
+    """Examples per optimizer step, per device."""
+
+    eval_batch_size: int = 64
+    """Examples per batch in validation."""
+
+    epochs: int = 3
+    """Passes over the train split."""
+
+    max_steps: int | None = None
+    """Optimizer steps after which training ends, whatever `epochs` says."""
+
+    batching: Literal["bucket", "shuffle"] = "bucket"
+    """How rows become batches. `bucket`: seeded shuffle, then rows of like length together; `shuffle`: seeded
+    shuffle alone. Both pad each batch to its longest row."""
+
+    optimizer: Component = field(default_factory=lambda: _default("optimizer"))
+    """Any public optimizer of torch by class name. Biases and normalization weights do not decay."""
+
+    scheduler: Component = field(default_factory=lambda: _default("scheduler"))
+    """Learning-rate schedule by the name that transformers gives it; `warmup` is a fraction below 1, else steps."""
+
+    validate_every: int | None = None
+    """Optimizer steps between validations; by default once an epoch."""
+
+    monitor: str = "valid/loss"
+    """Metric by which the best checkpoint is chosen."""
+
+    mode: Literal["auto", "min", "max"] = "auto"
+    """Whether a smaller or a larger `monitor` is better; `auto`: smaller for losses and errors."""
+
+    seed: int | None = None
+    """Seed of weights, dropout and batches; by default the recipe's `seed`."""
+
+    trainer: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS["train"]["trainer"]))
+    """Any argument of Lightning's Trainer but those that mlrecipe sets itself."""
+
+    callbacks: Mapping[str, Component] = field(default_factory=dict)
+    """Lightning callbacks by class name, each in a table of its own name."""
+
+    loggers: Mapping[str, Component] = field(default_factory=dict)
+    """Lightning loggers by class name; a CSV log is always written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestSpec:
+    """How to test the trained model."""
+
+    __test__ = False  # not a test class for pytest
+
+    data: str = ""
+    """Node whose output has the split to test on; by default `train.data`."""
+
+    split: str = "test"
+    """Split to test on."""
+
+    batch_size: int = 64
+    """Examples per batch."""
+
+    checkpoint: Literal["best", "last"] = "best"
+    """Which checkpoint of the train run to test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One experiment."""
+
+    name: str
+    """Name of the experiment; part of its runs' names."""
+
+    seed: int = 0
+    """Default of every op that declares a seed, and of `train.seed`."""
+
+    limit: int | None = None
+    """At most this many rows of each source split, for trying things out."""
+
+    relative_to: str = ""
+    """Folder of the project that relative paths start from; by default this file's own folder."""
+
+    plugins: list[str] = field(default_factory=list)
+    """Python files of this project that register ops, tasks, models and metrics."""
+
+    nodes: Mapping[str, NodeSpec] = field(default_factory=dict)
+    """The data graph, a table per node."""
+
+    model: Component | None = None
+    """What learns."""
+
+    task: Component | None = None
+    """What is learned."""
+
+    train: TrainSpec = field(default_factory=TrainSpec)
+    """How to fit the model."""
+
+    test: TestSpec = field(default_factory=TestSpec)
+    """How to test it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where one leaf of a recipe was written."""
+
+    file: str
+    """The recipe's path as the user knows it, `--set #2`, or `default`."""
+
+    line: int = 0
+    """From 1; 0 when the place has no lines."""
+
+    column: int = 0
+    """From 1; 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A recipe with all that its commands need to know about where it came from."""
+
+    recipe: Recipe
+
+    path: Path
+    """The recipe's file, absolute."""
+
+    project: Path
+    """Root of the project, absolute."""
+
+    base: Path
+    """Folder that the recipe's relative paths start from, absolute."""
+
+    values: Mapping[str, Any]
+    """The resolved recipe as plain TOML values, without defaults."""
+
+    overrides: tuple[str, ...] = ()
+    """Every `--set` as typed."""
+
+
+def _default(key: str) -> Component:
+    table = dict(DEFAULTS["train"][key])
+    return Component(use=table.pop("use"), params=table)

@@ -1,0 +1,215 @@
+"""Structure: from a tree of plain values to a `Recipe`, collecting every problem on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlrecipe.code import kinds
+from mlrecipe.code.catalog import Catalog, Found
+from mlrecipe.code.signatures import FILLED, REQUIRED, Parameter, Signature
+from mlrecipe.errors import Problem, did_you_mean, suggest
+from mlrecipe.recipe.layers import UNRESOLVED, Tree
+from mlrecipe.recipe.positions import KeyPath
+from mlrecipe.recipe.schema import Component, NodeSpec, Recipe, TestSpec, TrainSpec
+from mlrecipe.recipe.shape import component_kind, spec
+from mlrecipe.registry import Kind
+
+_NODE_KEYS = {name: p for name, p in spec("NodeSpec").params.items() if name != "params"}
+
+
+def structure(tree: Tree, catalog: Catalog) -> tuple[Recipe | None, list[Problem]]:
+    """The recipe that the tree says, or None, and everything that is wrong with it."""
+    work = _Structure(tree, catalog)
+    recipe = work.recipe()
+    return (None if work.problems else recipe), work.problems
+
+
+class _Structure:
+    def __init__(self, tree: Tree, catalog: Catalog) -> None:
+        self._tree = tree
+        self._catalog = catalog
+        self.problems: list[Problem] = []
+
+    def recipe(self) -> Recipe:
+        values = self._fields((), self._tree.values, spec("Recipe").params)
+        for key in ("model", "task"):
+            if key in values and values[key] is not UNRESOLVED:
+                values[key] = self._component((key,), values[key])
+        nodes = values.get("nodes", {})
+        if isinstance(nodes, Mapping):
+            values["nodes"] = {name: self._node(name, table) for name, table in nodes.items()}
+        values["train"] = self._train(values.get("train", {}))
+        if isinstance(values.get("test"), Mapping):
+            values["test"] = TestSpec(
+                **self._fields(("test",), values["test"], spec("TestSpec").params)
+            )
+        self._check_node_names(values)
+        self._check_metrics(values)
+        return Recipe(**values) if not self.problems else Recipe(name="")
+
+    def _train(self, table: Any) -> TrainSpec:
+        if not isinstance(table, Mapping):
+            return TrainSpec()
+        values = self._fields(("train",), table, spec("TrainSpec").params)
+        for key in ("optimizer", "scheduler"):
+            if isinstance(values.get(key), Mapping):
+                values[key] = self._component(("train", key), values[key])
+        for key in ("callbacks", "loggers"):
+            if isinstance(values.get(key), Mapping):
+                values[key] = {
+                    name: self._component(("train", key, name), below)
+                    for name, below in values[key].items()
+                }
+        return TrainSpec(**values) if not self.problems else TrainSpec()
+
+    def _node(self, name: str, table: Any) -> NodeSpec:
+        path: KeyPath = ("nodes", name)
+        if "." in name or not name:
+            self._add(
+                path, "a node's name may not contain a dot, which chooses one entry of an output"
+            )
+        if not isinstance(table, Mapping):
+            self._add(path, f"expected a table with `use`, got {kinds.describe(table)}")
+            return NodeSpec(use="")
+        if "use" not in table and self._tree.origin(path).file.startswith("--set"):
+            known = [n for n, t in self._tree.values["nodes"].items() if "use" in t]
+            self._add(path, f"no node of that name; {did_you_mean(name, known)}")
+            return NodeSpec(use="")
+        own = {key: value for key, value in table.items() if key in _NODE_KEYS}
+        values = self._fields(path, own, _NODE_KEYS, missing_near=table.keys() - own.keys())
+        params = {key: value for key, value in table.items() if key not in _NODE_KEYS}
+        use = values.get("use", "")
+        return NodeSpec(**{**values, "use": use, "params": self._params(path, use, params)})
+
+    def _component(self, path: KeyPath, table: Any) -> Component:
+        if not isinstance(table, Mapping):
+            self._add(path, f"expected a table with `use`, got {kinds.describe(table)}")
+            return Component(use="")
+        params = dict(table)
+        use = params.pop("use", "")
+        if not isinstance(use, str) or not use:
+            near = suggest("use", params) if "use" not in table else None
+            kind = component_kind(path)
+            hint = f"; did you mean it by {near!r}?" if near else ""
+            self._add(path, f"`use` must name a {kind}{hint}")
+            return Component(use="")
+        return Component(use=use, params=self._params(path, use, params))
+
+    def _params(self, path: KeyPath, use: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        kind = component_kind(path)
+        if kind is None or not isinstance(use, str) or not use:
+            return dict(params)
+        found = self._catalog.find(kind, use)
+        if found is None:
+            self._add((*path, "use"), self._unknown(kind, use))
+            return dict(params)
+        signature = found.signature
+        allowed = {n: p for n, p in signature.params.items() if not _is_filled_only(kind, n)}
+        if signature.open:
+            named = {k: v for k, v in params.items() if k in allowed}
+            rest = {k: v for k, v in params.items() if k not in allowed}
+            return rest | self._fields(path, named, allowed, found=found)
+        return self._fields(path, params, allowed, found=found)
+
+    def _unknown(self, kind: Kind, use: str) -> str:
+        plugins = [plugin.name for plugin in self._catalog.plugins]
+        searched = f"; searched mlrecipe and {', '.join(plugins)}" if plugins else ""
+        return f"unknown {kind} {use!r}; {did_you_mean(use, self._catalog.names(kind))}{searched}"
+
+    def _fields(
+        self,
+        path: KeyPath,
+        table: Mapping[str, Any],
+        allowed: Mapping[str, Parameter],
+        *,
+        found: Found | None = None,
+        missing_near: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """The table's values by the kinds of `allowed`; unknown and missing keys are problems."""
+        unknown = [key for key in table if key not in allowed]
+        missing = [
+            name for name, p in allowed.items()
+            if p.default is REQUIRED and name not in table and not _is_filled(found, name)
+        ]  # fmt: skip
+        for key in unknown:
+            near = suggest(key, missing)
+            if near:  # one slip of the pen is one problem
+                missing.remove(near)
+                self._add((*path, key), f"unknown key; did you mean {near!r}, which is missing?")
+            else:
+                self._add((*path, key), self._unknown_key(key, allowed, found))
+        for name in missing:
+            near = suggest(name, missing_near)
+            hint = f"; did you mean it by {near!r}?" if near else _because(allowed[name])
+            self._add(path, f"missing key {name!r}{hint}")
+        return {
+            key: self._value((*path, key), value, allowed[key])
+            for key, value in table.items()
+            if key in allowed
+        }
+
+    def _unknown_key(self, key: str, allowed: Mapping[str, Parameter], found: Found | None) -> str:
+        owner = f" of {found.signature.component} {found.signature.name!r}" if found else ""
+        names = [*allowed, *_NODE_KEYS] if found and found.signature.component == "op" else allowed
+        return f"unknown key{owner}; {did_you_mean(key, names)}"
+
+    def _value(self, path: KeyPath, value: Any, parameter: Parameter) -> Any:
+        if parameter.kind.name == "any" or kinds.is_component(parameter.kind):
+            return value  # a table of its own, checked there
+        if _has_unresolved(value):
+            return UNRESOLVED
+        converted, problems = kinds.convert(value, parameter.kind)
+        for below, message in problems:
+            problem = self._tree.problem(_deeper(path, below), message)
+            self.problems.append(problem)
+        return converted
+
+    def _check_node_names(self, values: Mapping[str, Any]) -> None:
+        for key in ("train", "test"):
+            section = values.get(key)
+            name = getattr(section, "data", "")
+            if name and name.partition(".")[0] not in values.get("nodes", {}):
+                hint = did_you_mean(name, values.get("nodes", {}))
+                self._add((key, "data"), f"no node {name!r}; {hint}")
+
+    def _check_metrics(self, values: Mapping[str, Any]) -> None:
+        task = values.get("task")
+        names = task.params.get("metrics", []) if isinstance(task, Component) else []
+        for index, name in enumerate(names if isinstance(names, list) else []):
+            if isinstance(name, str) and self._catalog.find("metric", name) is None:
+                self._add(("task", "metrics", index), self._unknown("metric", name))
+
+    def _add(self, path: KeyPath, message: str) -> None:
+        self.problems.append(self._tree.problem(path, message))
+
+
+def _is_filled_only(kind: Kind, name: str) -> bool:
+    """`scratch` is never set by a recipe, only filled in."""
+    return kind == "op" and name == "scratch"
+
+
+def _is_filled(found: Found | None, name: str) -> bool:
+    return found is not None and found.signature.component == "op" and name in FILLED
+
+
+def _because(parameter: Parameter) -> str:
+    doc = parameter.doc.split(". ")[0].rstrip(".")
+    return f": {doc}" if doc else ""
+
+
+def _has_unresolved(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_unresolved(below) for below in value.values())
+    return (
+        any(_has_unresolved(b) for b in value) if isinstance(value, list) else value is UNRESOLVED
+    )
+
+
+def _deeper(path: KeyPath, below: str) -> KeyPath:
+    """`[0].x` below a path, as part of the path."""
+    parts: list[str | int] = []
+    for part in below.replace("[", ".").replace("]", "").split("."):
+        if part:
+            parts.append(int(part) if part.isdigit() else part)
+    return (*path, *parts)

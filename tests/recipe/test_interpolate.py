@@ -1,0 +1,114 @@
+"""References in texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlrecipe.recipe.interpolate import interpolate
+from mlrecipe.recipe.layers import Layer, merge
+
+
+def resolved(values):
+    tree = merge([Layer(name="r.toml", values=values)])
+    problems = interpolate(tree, recipe_dir="/data/here")
+    return tree.values, [f"{problem.key}: {problem.message}" for problem in problems]
+
+
+@pytest.mark.parametrize("value", [3, 2.5, True, "text", [1, "a"], {"x": {"y": 1}}])
+def test_recipe_10_a_whole_reference_keeps_its_type(value):
+    """What it refers to is put in its place, tables too."""
+    values, problems = resolved({"a": {"b": value}, "c": "${a.b}"})
+
+    assert (values["c"], problems) == (value, [])
+
+
+def test_an_embedded_reference_becomes_text():
+    """Numbers and truth values as TOML writes them."""
+    values, _ = resolved({"n": 3, "yes": True, "t": "x", "all": "${n}-${yes}-${t}"})
+
+    assert values["all"] == "3-true-x"
+
+
+def test_a_reference_to_a_reference_is_followed():
+    """Through tables and lists."""
+    values, _ = resolved({"a": "${b}", "b": ["${c}"], "c": 7})
+
+    assert values["a"] == [7]
+
+
+def test_recipe_11_a_circle_is_shown_as_a_path():
+    """Each reference of the circle is a problem with the way round."""
+    _, problems = resolved({"a": "${b}", "b": "x${c}", "c": "${a}"})
+
+    assert problems[0] == "a: references go in a circle: a → b → c → a"
+    assert len(problems) == 3
+
+
+def test_a_reference_to_itself_is_a_circle():
+    """The shortest one."""
+    assert resolved({"a": "${a}"})[1] == ["a: references go in a circle: a → a"]
+
+
+def test_a_reference_into_its_own_table_is_a_circle():
+    """A table cannot hold itself."""
+    _, problems = resolved({"t": {"a": "${t}"}})
+
+    assert "circle" in problems[0]
+
+
+def test_recipe_13_two_dollars_write_one():
+    """`$${x}` yields `${x}`."""
+    assert resolved({"a": "$${x} and $${y}", "x": 1})[0]["a"] == "${x} and ${y}"
+
+
+def test_an_unclosed_brace_is_text():
+    """Only a whole reference is one."""
+    assert resolved({"a": "${x and $5"})[0]["a"] == "${x and $5"
+
+
+def test_recipe_15_the_environment(monkeypatch):
+    """Its variables are texts; an unset one without a default is a problem."""
+    monkeypatch.setenv("MLRECIPE_TEST_SET", "7")
+    monkeypatch.delenv("MLRECIPE_TEST_UNSET", raising=False)
+
+    values, problems = resolved({
+        "a": "${env:MLRECIPE_TEST_SET}",
+        "b": "${env:MLRECIPE_TEST_UNSET:-else/where}",
+        "c": "${env:MLRECIPE_TEST_UNSET:-}",
+        "d": "${env:MLRECIPE_TEST_UNSET}",
+    })  # fmt: skip
+
+    assert (values["a"], values["b"], values["c"]) == ("7", "else/where", "")
+    assert problems == [
+        "d: the environment variable MLRECIPE_TEST_UNSET is not set; set it, or write "
+        "${env:MLRECIPE_TEST_UNSET:-default}"
+    ]
+
+
+def test_none_and_the_recipes_folder():
+    """TOML has no none; paths may start at the recipe."""
+    values, _ = resolved({"a": "${none}", "b": "${recipe_dir}/data"})
+
+    assert (values["a"], values["b"]) == (None, "/data/here/data")
+
+
+def test_a_reference_to_nothing_names_the_nearest():
+    """A misspelt key comes with what was probably meant."""
+    _, problems = resolved({"model": {"checkpoint": "x"}, "a": "${model.chekpoint}"})
+
+    assert problems == [
+        "a: ${model.chekpoint} refers to nothing; did you mean 'model.checkpoint'?"
+    ]
+
+
+def test_a_table_cannot_stand_inside_a_text():
+    """Only a whole reference may be a table or a list."""
+    assert "no single value" in resolved({"t": {"x": 1}, "a": "x${t}"})[1][0]
+
+
+def test_nothing_but_references_is_understood():
+    """No code, no other prefixes."""
+    _, problems = resolved({"a": "${eval:1+1}", "b": "${1+1}"})
+
+    assert problems[0].startswith("a: unknown reference ${eval:1+1}")
+    assert problems[1].startswith("b: ${1+1} refers to nothing")

@@ -1,0 +1,199 @@
+"""`--set`: directed by the type of the key."""
+
+from __future__ import annotations
+
+import pytest
+
+OPS = """
+import mlrecipe
+from typing import Literal
+
+
+@mlrecipe.op("typed")
+def typed(*, text: str = "", number: float = 1.0, whole: int = 1, flag: bool = False,
+          way: Literal["fast", "slow"] = "fast", names: list[str] = [], free=None,
+          either: int | str = 1, maybe: str | None = "x", path: mlrecipe.File | None = None,
+          table: dict[str, int] = {}):
+    return 1
+
+
+@mlrecipe.op("other")
+def other(*, text: int = 1):
+    return 1
+"""
+
+RECIPE = """
+name = "small"
+plugins = ["ops.py"]
+
+[nodes.n]
+use = "typed"
+text = "old"
+"""
+
+
+@pytest.fixture(autouse=True)
+def typed(work):
+    work.write("ops.py", OPS)
+    work.write("recipe.toml", RECIPE)
+
+
+def params(work, *overrides):
+    return dict(work.request(*overrides).loaded.recipe.nodes["n"].params)
+
+
+TEXTS = [
+    "true", "1e3", "007", "2023-09-16", "#x", "日本", "a|b", "a=b", "", " spaced ", "[1, 2]", "{}",
+    "it's", 'a "quoted" word', "x # y", "null", "-", "\\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_recipe_18_19_a_text_is_taken_as_it_stands(work, text):
+    """What looks like another type, a comment or nothing at all is still the text."""
+    assert params(work, f"nodes.n.text={text}")["text"] == text
+
+
+def test_recipe_18_the_name_of_a_recipe_is_a_text(work):
+    """Fields of the recipe itself have types too."""
+    assert work.request("name=true").loaded.recipe.name == "true"
+
+
+def test_one_quoted_text_loses_its_quotes(work):
+    """`'"x"'` is how a shell hands on a TOML string."""
+    assert params(work, 'nodes.n.text="a\\tb"')["text"] == "a\tb"
+
+
+PARSED = [
+    ("number", "1e-4", 1e-4),
+    ("number", "3", 3.0),
+    ("whole", "12", 12),
+    ("whole", "1_000", 1000),
+    ("flag", "true", True),
+    ("way", "slow", "slow"),
+    ("names", '["a", "b"]', ["a", "b"]),
+    ("names", "[]", []),
+    ("table", "{ a = 1 }", {"a": 1}),
+    ("table.a", "1", None),
+    ("free", "1", 1),
+    ("free", "[1, 'x']", [1, "x"]),
+    ("free", "plain words", "plain words"),
+    ("either", "5", 5),
+    ("either", "five", "five"),
+    ("maybe", "none", "none"),
+    ("maybe", "${none}", None),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "value"), PARSED)
+def test_recipe_20_other_types_are_read_as_toml(work, key, text, value):
+    """Numbers, truth values, lists and tables by the type of the key."""
+    found = params(work, f"nodes.n.{key}={text}")
+
+    if key == "table.a":
+        assert found["table"] == {"a": 1}
+    else:
+        assert repr(found[key]) == repr(value)
+
+
+WRONG = [
+    ("number=abc", "expected a number, got the text 'abc'"),
+    ("number=true", "expected a number, got true"),
+    ("number=.5", "expected a number, got the text '.5'; write 0.5"),
+    ("whole=3.5", "expected an integer, got 3.5"),
+    ("whole=", "expected an integer, got the text ''"),
+    ("flag=1", "expected true or false, got 1"),
+    ("flag=yes", "expected true or false, got the text 'yes'"),
+    ("names=a", "expected a list of text, got the text 'a'"),
+    ("names=[1]", "expected text, got 1"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), WRONG)
+def test_recipe_20_a_value_of_another_type_is_refused(work, override, message):
+    """With the number of the override that it came from."""
+    [problem] = work.problems(f"nodes.n.{override}")
+
+    key = "names[0]" if message.endswith("got 1") and "text" in message else override.split("=")[0]
+    assert problem == f"--set #1  nodes.n.{key}: {message}"
+
+
+def test_a_wrong_choice_is_refused(work):
+    """With the choices."""
+    [problem] = work.problems("nodes.n.way=quick")
+
+    assert 'expected "fast" | "slow", got the text \'quick\'' in problem
+
+
+UNKNOWN = [
+    ("train.batch_sze=1", "train.batch_sze: unknown key; did you mean 'batch_size'?"),
+    ("nodes.n.txt=1", "nodes.n.txt: unknown key of op 'typed'; did you mean 'text'?"),
+    ("nodes.m.text=x", "nodes.m: no node of that name; known: n"),
+    ("trian.epochs=1", "trian: unknown key; did you mean 'train'?"),
+    ("naem=x", "naem: unknown key; did you mean 'name'?"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), UNKNOWN)
+def test_recipe_21_a_key_that_does_not_exist_names_the_nearest(work, override, message):
+    """An override creates no key."""
+    assert message in work.problems(override)[0]
+    assert work.problems(override)[0].startswith("--set #1")
+
+
+@pytest.mark.parametrize("text", ["nonsense", "=1", "a b=1", "a..b=1", "[a]=1", "a#b=1", "a\nb=1"])
+def test_what_is_no_key_and_value_is_refused(work, text):
+    """With an example of what is."""
+    [problem] = work.problems("name=x", text)
+
+    assert problem.startswith("--set #2  expected KEY=VALUE with a dotted key")
+
+
+@pytest.mark.parametrize("key", ["nodes.n.free", "nodes.n.text", "nodes.n.whole", "train.epochs"])
+def test_recipe_24_a_newline_creates_no_other_key(work, key):
+    """What follows it is part of the value, or wrong."""
+    text = f"{key}=1\nseed = 7\n[train]\nepochs = 9"
+    try:
+        recipe = work.request(text).loaded.recipe
+    except Exception:  # refused, which is as good
+        return
+
+    assert (recipe.seed, recipe.train.epochs) == (0, 3)
+
+
+def test_recipe_25_the_later_override_wins(work):
+    """Both are kept as typed."""
+    request = work.request("nodes.n.whole=2", "nodes.n.whole=3")
+
+    assert request.loaded.recipe.nodes["n"].params["whole"] == 3
+    assert request.loaded.overrides == ("nodes.n.whole=2", "nodes.n.whole=3")
+
+
+def test_a_problem_of_the_second_override_says_so(work):
+    """The number is that of the command line."""
+    assert work.problems("nodes.n.whole=2", "nodes.n.flag=maybe")[0].startswith("--set #2  ")
+
+
+def test_a_use_set_in_any_order_decides_the_types(work):
+    """`text` of the other op is an integer, wherever `use` stands on the command line."""
+    assert params(work, "nodes.n.text=5", "nodes.n.use=other") == {"text": 5}
+
+
+def test_another_use_drops_what_the_file_says(work):
+    """The parameters of the first op are gone."""
+    assert params(work, "nodes.n.use=other") == {}
+
+
+def test_nothing_is_evaluated(work):
+    """A value is text or TOML, never code."""
+    code = "__import__('os').system('touch evil')"
+
+    assert params(work, f"nodes.n.free={code}")["free"] == code
+    assert not (work.folder / "evil").exists()
+
+
+def test_a_quoted_key_reaches_a_name_with_a_dot(work):
+    """As in TOML."""
+    work.write("recipe.toml", RECIPE.replace("[nodes.n]", '[nodes."my n"]'))
+
+    assert work.request('nodes."my n".text=x').loaded.recipe.nodes["my n"].params["text"] == "x"
