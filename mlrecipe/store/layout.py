@@ -1,0 +1,106 @@
+"""Where everything is in a store's folder, and the files that mark it as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrecipe.errors import StoreError
+from mlrecipe.store import files, records, scratch
+
+_MARKERS = {
+    ".gitignore": "*\n",
+    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# A store of mlrecipe.\n",
+}
+_SCHEMA = "schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one store."""
+
+    root: Path
+
+    @property
+    def objects(self) -> Path:
+        """Outputs, by digest."""
+        return self.root / "v1" / "objects"
+
+    @property
+    def records(self) -> Path:
+        """What each computation gave, by fingerprint: the truth."""
+        return self.root / "v1" / "records"
+
+    @property
+    def tmp(self) -> Path:
+        """Whatever is not whole yet."""
+        return self.root / "v1" / "tmp"
+
+    @property
+    def locks(self) -> Path:
+        """A file per computation that is going on."""
+        return self.root / "v1" / "locks"
+
+    @property
+    def index(self) -> Path:
+        """Can be deleted at any moment."""
+        return self.root / "v1" / "index"
+
+    def object(self, digest: str) -> Path:
+        """Folder of an object."""
+        return self.objects / _known(digest)[:2] / digest
+
+    def record(self, fingerprint: str) -> Path:
+        """File of a record."""
+        return self.records / _known(fingerprint)[:2] / f"{fingerprint}.json"
+
+    def check(self) -> None:
+        """Read which version wrote the store; a store that is not there yet passes.
+
+        Raises:
+            StoreError: a newer mlrecipe wrote it.
+        """
+        path = self.root / _SCHEMA
+        try:
+            records.check_schema(int(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except (OSError, ValueError) as error:
+            raise StoreError(f"cannot read the version in {str(path)!r}: {error}") from error
+
+    def make(self) -> None:
+        """Make the folders and markers that are missing.
+
+        Raises:
+            StoreError: the folder has other things in it.
+            OSError: it cannot be written.
+        """
+        if not (self.root / _SCHEMA).exists():
+            self._refuse_strangers()
+        for folder in (self.tmp, self.locks):
+            files.make_folder(folder)
+        if not (self.root / _SCHEMA).exists():
+            self._mark()
+
+    def _refuse_strangers(self) -> None:
+        # Our .gitignore would hide whatever else is in the folder.
+        ours = {"v1", _SCHEMA, *_MARKERS}
+        if self.root.is_dir() and not ours.issuperset(path.name for path in self.root.iterdir()):
+            raise StoreError(
+                f"{str(self.root)!r} is no store and has other files in it",
+                hint="name a new or empty folder",
+            )
+
+    def _mark(self) -> None:
+        with scratch.folder(self.tmp) as draft:
+            for name, text in (_MARKERS | {_SCHEMA: f"{records.SCHEMA}\n"}).items():
+                files.write(draft / name, text.encode())
+                files.link_new(draft / name, self.root / name)
+        files.sync_folder(self.root)
+
+
+def _known(name: str) -> str:
+    """The name, if it is a SHA-256 and so cannot lead out of the store."""
+    if not records.is_hash(name):
+        raise StoreError(f"{name!r} is no SHA-256 in hex")
+    return name
