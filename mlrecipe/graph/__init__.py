@@ -1,0 +1,1 @@
+"""The data graph: nodes, what they depend on, and the fingerprints that name their results."""

@@ -1,0 +1,162 @@
+"""Externals: what a parameter names outside the recipe (files, folders, checkpoints), and the digest of it."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlrecipe.code.kinds import Kind, sources
+from mlrecipe.code.stamps import is_settled, stamp
+from mlrecipe.errors import did_you_mean
+from mlrecipe.interfaces import Digest, Memo
+
+TOKENIZER_FILES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", "*.tiktoken",
+    "special_tokens_map.json", "added_tokens.json", "tokenizer_config.json", "chat_template.*",
+)  # fmt: skip
+"""Files of a checkpoint folder on which a tokenizer's output depends."""
+
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class External:
+    """One thing outside the recipe that a parameter names."""
+
+    kind: str
+    """`file`, `dataset`, `tokenizer` or `model`."""
+
+    text: str
+    """As the recipe writes it."""
+
+    path: str = ""
+    """Absolute path or glob; empty for an id of the hub."""
+
+    files: tuple[tuple[str, str], ...] = ()
+    """The files that count: name in the fingerprint, absolute path; sorted."""
+
+    problem: str = ""
+    """Why it cannot be read; empty when it can."""
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is an id of the Hugging Face hub rather than something on this disk."""
+        return not self.path
+
+
+def resolve(value: Any, kind: Kind, base: Path) -> tuple[Any, list[External]]:
+    """The value with paths made absolute, and what it names. `base`: where relative paths start."""
+    if isinstance(value, str) and (source := sources(kind)):
+        found = _external(value, source, base)
+        return found.path or value, [found]
+    if isinstance(value, list):
+        pairs = [resolve(item, kind, base) for item in value]
+        return [item for item, _ in pairs], [e for _, found in pairs for e in found]
+    if isinstance(value, dict):
+        table = {key: resolve(item, kind, base) for key, item in value.items()}
+        return {k: v for k, (v, _) in table.items()}, [e for _, f in table.values() for e in f]
+    return value, []
+
+
+def digests(external: External, memo: Memo | None = None) -> list[tuple[str, Digest]]:
+    """Name and content digest of every file of a local external."""
+    return [(name, file_digest(Path(path), memo)) for name, path in external.files]
+
+
+def file_digest(path: Path, memo: Memo | None = None) -> Digest:
+    """SHA-256 of a file's content; remembered by the file's stamp."""
+    before = stamp(path)
+    kept = memo.get(f"file:{path}") if memo else None
+    if kept is not None and before is not None and kept.startswith(f"{before} "):
+        return Digest(kept.rpartition(" ")[2])
+    found = _hash(path)
+    if memo is not None and before is not None and before == stamp(path) and is_settled(before):
+        memo.set(f"file:{path}", f"{before} {found}")
+    return found
+
+
+def stamps(externals: list[External]) -> dict[str, str | None]:
+    """The stamp of every local file, to see afterwards whether one changed."""
+    return {path: stamp(Path(path)) for e in externals for _, path in e.files}
+
+
+def _external(text: str, source: str, base: Path) -> External:
+    path = os.path.normpath(os.path.join(base, os.path.expanduser(text)))
+    if source == "file":
+        return _file(text, path)
+    if os.path.isdir(path):
+        return _folder(text, source, path)
+    if _HUB_ID.fullmatch(text) and not os.path.exists(path):
+        return External(kind=source, text=text)
+    what = "is a file, not a folder" if os.path.exists(path) else "is no folder here"
+    problem = f"{text!r} {what}, and no id of the hub either; looked at {_near(path)}"
+    return External(kind=source, text=text, path=path, problem=problem)
+
+
+def _file(text: str, path: str) -> External:
+    if os.path.isfile(path):
+        return External(kind="file", text=text, path=path, files=((os.path.basename(path), path),))
+    if os.path.isdir(path):
+        return External(kind="file", text=text, path=path, files=tuple(_tree(path)))
+    if glob.has_magic(text):
+        start = os.path.dirname(re.split(r"[*?\[]", path)[0])
+        matches = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p))
+        files = tuple((os.path.relpath(p, start).replace(os.sep, "/"), p) for p in matches)
+        problem = "" if files else f"no file matches {text!r}"
+        return External(kind="file", text=text, path=path, files=files, problem=problem)
+    return External(kind="file", text=text, path=path, problem=_missing(text, path))
+
+
+def _folder(text: str, source: str, path: str) -> External:
+    if source != "tokenizer":
+        return External(kind=source, text=text, path=path, files=tuple(_tree(path)))
+    files = tuple((n, p) for n, p in _tree(path) if _matches(n, TOKENIZER_FILES))
+    problem = ""
+    if not any(_matches(name, _VOCABULARIES) for name, _ in files):
+        problem = (
+            f"the folder {text!r} has no tokenizer (no tokenizer.json, vocab.txt, vocab.json or "
+            "*.model); save one there with tokenizer.save_pretrained(...), or name another folder"
+        )
+    return External(kind=source, text=text, path=path, files=files, problem=problem)
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(Path(name).match(pattern) for pattern in patterns) and "/" not in name
+
+
+def _tree(folder: str) -> Iterator[tuple[str, str]]:
+    """Relative name and path of every file below a folder, sorted; hidden files and caches left out."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__pycache__")
+        for name in sorted(n for n in names if not n.startswith(".")):
+            path = os.path.join(here, name)
+            yield os.path.relpath(path, folder).replace(os.sep, "/"), path
+
+
+def _missing(text: str, path: str) -> str:
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        return f"no such file: {text!r}; its folder {_near(folder)} does not exist"
+    near = did_you_mean(os.path.basename(path), [n for n in os.listdir(folder) if n[0] != "."])
+    return f"no such file: {text!r}" + (f"; {near}" if near.startswith("did") else "")
+
+
+def _near(path: str) -> str:
+    relative = os.path.relpath(path)
+    return path if relative.startswith("../..") else relative
+
+
+def _hash(path: Path) -> Digest:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        read: Callable[[], bytes] = lambda: file.read(1 << 20)  # noqa: E731
+        for block in iter(read, b""):
+            digest.update(block)
+    return Digest(digest.hexdigest())

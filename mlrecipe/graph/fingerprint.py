@@ -1,0 +1,85 @@
+"""Fingerprints: the parts that name a computation, and the hashes over them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlrecipe.code import libraries
+from mlrecipe.code.closure import CodeDigest, code_digest
+from mlrecipe.graph import externals
+from mlrecipe.graph.encode import digest
+from mlrecipe.graph.graph import Node
+from mlrecipe.interfaces import Digest, Fingerprint, Memo
+
+SCHEMA = 1
+"""Version of what a fingerprint covers; part of every fingerprint."""
+
+_BUILTIN = Path(__file__).parents[1] / "builtin"
+
+
+def own_parts(node: Node, *, project: Path, memo: Memo | None = None) -> dict[str, Any]:
+    """Everything that the node's fingerprint covers, but for the digests of its inputs.
+
+    Raises:
+        RequestError: a parameter cannot be hashed; the message has its path.
+    """
+    code = _code(node, project, memo)
+    signature = node.found.signature
+    return {
+        "schema": SCHEMA,
+        "op": signature.name,
+        "version": [str(signature.options.get("version", "")), node.spec.version],
+        "code": code.digest,
+        "symbols": {name: list(value) for name, value in code.symbols.items()},
+        "whole": list(code.whole),
+        "params": dict(node.params),
+        "files": {
+            key: [list(pair) for e in items for pair in _external(e, memo)]
+            for key, items in node.externals.items()
+        },
+        "inputs": [[i.slot, i.entry] for i in node.inputs],
+        "libraries": {name: libraries.version(name) for name in code.libraries},
+    }
+
+
+def own_hash(parts: Mapping[str, Any]) -> str:
+    """Hash of a node's own parts: equal hashes and equal inputs give equal fingerprints."""
+    covered = {key: value for key, value in parts.items() if key not in ("symbols", "whole")}
+    return digest(covered, path="params")
+
+
+def fingerprint(own: str, inputs: Sequence[Digest]) -> Fingerprint:
+    """The fingerprint of a node whose own parts hash to `own`, over its inputs' digests in order."""
+    return Fingerprint(digest(["node", SCHEMA, own, list(inputs)]))
+
+
+def shown(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts as JSON values, for records and for people."""
+    result = _plain(parts)
+    assert isinstance(result, dict)
+    return result
+
+
+def _code(node: Node, project: Path, memo: Memo | None) -> CodeDigest:
+    signature = node.found.signature
+    roots = [project.resolve() if node.found.plugin else _BUILTIN]
+    return code_digest(Path(signature.file), signature.qualname, roots=roots, memo=memo)
+
+
+def _external(external: externals.External, memo: Memo | None) -> list[tuple[str, str]]:
+    if external.is_hub:
+        return [("hub", external.text)]
+    return [(name, str(found)) for name, found in externals.digests(external, memo)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else repr(value)
