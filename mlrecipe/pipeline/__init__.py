@@ -1,0 +1,1 @@
+"""The pipeline: what a request means, what would run and why, and running it."""

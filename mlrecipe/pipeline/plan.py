@@ -1,0 +1,170 @@
+"""Plans: for every node whether it would run, and why; nothing heavy is imported and nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.graph import fingerprint as prints
+from mlrecipe.graph.graph import Node
+from mlrecipe.interfaces import Digest, Fingerprint
+from mlrecipe.pipeline.explain import differences
+from mlrecipe.pipeline.request import Request
+from mlrecipe.store.records import Record
+from mlrecipe.store.store import Store
+
+Status = Literal["hit", "run", "maybe"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What would become of one node."""
+
+    node: Node
+    status: Status
+    """`hit`: its output is in the store; `run`: it will run; `maybe`: that depends on what its inputs give."""
+
+    reasons: tuple[str, ...]
+    """Why, a phrase each."""
+
+    parts: Mapping[str, Any]
+    """Parts of the fingerprint other than the digests of inputs."""
+
+    own: str
+    """Hash of `parts`."""
+
+    is_forced: bool = False
+
+    record: Record | None = None
+    """The stored result, for a hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of a graph, inputs first."""
+
+    steps: tuple[Step, ...]
+    by_node: Mapping[str, Step] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to do."""
+        return all(step.status == "hit" for step in self.steps)
+
+
+def plan(
+    request: Request,
+    store: Store,
+    *,
+    nodes: Collection[str] = (),
+    force: Collection[str] = (),
+) -> Plan:
+    """What preparing the recipe's nodes (or only the named ones and what they need) would do.
+
+    Args:
+        request: the recipe.
+        store: where results are looked up.
+        nodes: names of nodes; none means all.
+        force: names of nodes to run even where their output is stored.
+
+    Raises:
+        RequestError: a name is no node of the recipe, or a parameter cannot be hashed.
+    """
+    known = list(request.graph.nodes)
+    for name in [*nodes, *force]:
+        if name not in known:
+            raise RequestError(f"no node {name!r}", hint=did_you_mean(name, known))
+    graph = request.graph.upto(nodes) if nodes else request.graph
+    steps: dict[str, Step] = {}
+    for node in graph:
+        steps[node.name] = _step(request, store, node, steps, node.name in force)
+    wanted = set(nodes) or set(steps) - {
+        i.node for step in steps.values() for i in step.node.inputs
+    }
+    steps = _restore(steps, store, wanted)
+    return Plan(tuple(steps.values()), steps)
+
+
+def input_digests(node: Node, records: Mapping[str, Record]) -> list[Digest]:
+    """The digests of a node's inputs, in order."""
+    return [records[i.node].digest for i in node.inputs]
+
+
+def fingerprint_of(step: Step, records: Mapping[str, Record]) -> Fingerprint:
+    """The step's fingerprint once the records of its inputs are known."""
+    return prints.fingerprint(step.own, input_digests(step.node, records))
+
+
+def parts_with_inputs(step: Step, records: Mapping[str, Record]) -> dict[str, Any]:
+    """The step's parts with its inputs' names and digests, as records keep them."""
+    digests = [[i.node, records[i.node].digest] for i in step.node.inputs]
+    return {**prints.shown(step.parts), "digests": digests}
+
+
+def _step(
+    request: Request, store: Store, node: Node, before: Mapping[str, Step], is_named: bool
+) -> Step:
+    parts = prints.own_parts(node, project=request.loaded.project, memo=store.memo)
+    own = prints.own_hash(parts)
+    forced = is_named or node.spec.force
+    step = Step(node=node, status="run", reasons=(), parts=parts, own=own, is_forced=forced)
+    status, reasons, record = _judge(request, store, step, before)
+    return Step(
+        node=node, status=status, reasons=tuple(reasons), parts=parts, own=own, is_forced=forced,
+        record=record,
+    )  # fmt: skip
+
+
+def _judge(
+    request: Request, store: Store, step: Step, before: Mapping[str, Step]
+) -> tuple[Status, list[str], Record | None]:
+    if step.is_forced:
+        return "run", ["forced"], None
+    if not step.node.is_cached:
+        return "run", ["never cached"], None
+    waiting = [i.node for i in step.node.inputs if before[i.node].record is None]
+    if not waiting:
+        records = _records(step.node, before)
+        record = store.remembered(fingerprint_of(step, records))
+        if record is not None:
+            return "hit", [f"unchanged since {record.created[:16].replace('T', ' ')}"], record
+        return "run", _reasons(request, store, step, parts_with_inputs(step, records)), None
+    if store.has_own(step.own):
+        return "maybe", [f"only if {_or(waiting)} gives something else"], None
+    return "run", _reasons(request, store, step, prints.shown(step.parts)), None
+
+
+def _restore(steps: Mapping[str, Step], store: Store, wanted: Collection[str]) -> dict[str, Step]:
+    """The steps with those run again whose stored output is gone or damaged and will be needed.
+
+    An output that nothing needs may be gone: its digest, which names what depends on it, is on record.
+    """
+    needed = set(wanted)
+    changed: dict[str, Step] = {}
+    for step in reversed(steps.values()):
+        name = step.node.name
+        if step.status == "hit" and step.record is not None and name in needed:
+            damage = store.damage(step.record)
+            if damage:
+                reason = f"its stored output cannot be used ({damage})"
+                step = replace(step, status="run", reasons=(reason,), record=None)
+        if step.status != "hit":
+            needed.update(i.node for i in step.node.inputs)
+        changed[name] = step
+    return {name: changed[name] for name in steps}
+
+
+def _reasons(request: Request, store: Store, step: Step, parts: Mapping[str, Any]) -> list[str]:
+    latest = store.latest(request.name, step.node.name)
+    found = differences(parts, latest.parts if latest else None, step.node.found.signature.qualname)
+    return found or ["its record is not in the store any more"]
+
+
+def _records(node: Node, before: Mapping[str, Step]) -> dict[str, Record]:
+    return {i.node: record for i in node.inputs if (record := before[i.node].record) is not None}
+
+
+def _or(names: list[str]) -> str:
+    return " or ".join(dict.fromkeys(names))

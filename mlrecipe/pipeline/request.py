@@ -1,0 +1,113 @@
+"""Requests: a recipe and its graph, checked as a whole before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlrecipe.code.catalog import Catalog
+from mlrecipe.code.kinds import ANY
+from mlrecipe.errors import Problem, RecipeError
+from mlrecipe.graph import externals
+from mlrecipe.graph import graph as graphing
+from mlrecipe.graph.graph import Graph
+from mlrecipe.interfaces import Memo
+from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.load import load
+from mlrecipe.recipe.schema import Component, Loaded
+from mlrecipe.registry import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A checked recipe with its graph."""
+
+    loaded: Loaded
+    graph: Graph
+    catalog: Catalog
+    tree: Tree
+
+    name: str
+    """The recipe's path relative to its project: under which records and runs know it."""
+
+    @property
+    def hub_ids(self) -> list[str]:
+        """Ids of the Hugging Face hub that the recipe names: all that may ever be asked of it."""
+        found = [e for node in self.graph for items in node.externals.values() for e in items]
+        for kind in ("model", "task"):
+            component = getattr(self.loaded.recipe, kind)
+            if component is not None:
+                found += self._resolved(kind, component)[1]
+        return sorted({e.text for e in found if e.is_hub})
+
+    def parameters(self, kind: Kind, component: Component) -> dict[str, Any]:
+        """The component's parameters as the recipe gives them, paths made absolute."""
+        return self._resolved(kind, component)[0]
+
+    def _resolved(
+        self, kind: Kind, component: Component
+    ) -> tuple[dict[str, Any], list[externals.External]]:
+        found = self.catalog.find(kind, component.use)
+        known = found.signature.params if found else {}
+        values: dict[str, Any] = {}
+        outside: list[externals.External] = []
+        for key, value in component.params.items():
+            parameter = known.get(key)
+            kind_of = parameter.kind if parameter else ANY
+            values[key], named = externals.resolve(value, kind_of, self.loaded.base)
+            outside += named
+        return values, outside
+
+
+def open_request(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    here: Path | None = None,
+    memo: Memo | None = None,
+    name: str | None = None,
+) -> Request:
+    """Read and check a recipe and its graph; nothing is run.
+
+    `name` is what records and runs know the recipe by, if not its own path.
+
+    Raises:
+        RecipeError: with every problem of both.
+        RequestError: there is no such file.
+    """
+    loading = load(path, overrides, here=here, memo=memo)
+    problems = list(loading.problems)
+    problems += graphing.check(loading.tree, loading.catalog)
+    if loading.loaded is None or problems:
+        raise RecipeError(_without_echoes(problems), subject=loading.shown)
+    loaded = loading.loaded
+    graph, outside = graphing.build(loaded, loading.tree, loading.catalog)
+    request = Request(
+        loaded=loaded, graph=graph, catalog=loading.catalog, tree=loading.tree,
+        name=name or path.relative_to(loaded.project).as_posix(),
+    )  # fmt: skip
+    outside += _component_problems(request)
+    if outside:
+        raise RecipeError(_without_echoes(outside), subject=loading.shown)
+    return request
+
+
+def _component_problems(request: Request) -> list[Problem]:
+    """Paths of the model and the task that lead nowhere."""
+    problems = []
+    for kind in ("model", "task"):
+        component: Component | None = getattr(request.loaded.recipe, kind)
+        found = request.catalog.find(kind, component.use) if component else None  # type: ignore[arg-type]
+        for key, value in component.params.items() if component and found else ():
+            parameter = found.signature.params.get(key) if found else None
+            named = externals.resolve(
+                value, parameter.kind if parameter else ANY, request.loaded.base
+            )[1]
+            problems += [request.tree.problem((kind, key), e.problem) for e in named if e.problem]
+    return problems
+
+
+def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))

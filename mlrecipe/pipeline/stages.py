@@ -1,0 +1,159 @@
+"""Stages: what training and testing need of a recipe, and the fingerprints that name their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlrecipe.code.closure import code_digest
+from mlrecipe.code.kinds import ANY
+from mlrecipe.errors import DataError, RecipeError, RequestError
+from mlrecipe.graph import externals
+from mlrecipe.graph.encode import digest
+from mlrecipe.interfaces import Memo
+from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.layers import leaves
+from mlrecipe.recipe.positions import KeyPath
+from mlrecipe.recipe.resolved import resolved
+from mlrecipe.recipe.schema import Component
+from mlrecipe.registry import Kind, registries
+from mlrecipe.store.records import Record
+
+_PATHS: dict[str, Kind] = {"model": "model", "task": "task"}
+
+
+def check_trainable(request: Request) -> None:
+    """Raise unless the recipe says what to train, on what and for what.
+
+    Raises:
+        RecipeError: with everything that is missing.
+    """
+    recipe = request.loaded.recipe
+    problems = []
+    for key in _PATHS:
+        if getattr(recipe, key) is None:
+            problems.append(
+                request.tree.problem((key,), f"training needs a [{key}] table with `use`")
+            )
+    if not recipe.train.data:
+        message = "training needs `data`, the node whose splits it learns from"
+        problems.append(request.tree.problem(("train", "data"), message))
+    if problems:
+        raise RecipeError(problems, subject=request.name)
+
+
+def make(request: Request, kind: Kind, component: Component) -> Any:
+    """The component that the recipe describes; its plugin must have been loaded.
+
+    Raises:
+        RecipeError: it refuses its parameters.
+    """
+    made = registries[kind].get(component.use)
+    parameters = request.parameters(kind, component)
+    try:
+        return made(**parameters)
+    except DataError as error:
+        key = f"{kind}.{error.key}" if error.key else kind
+        raise placed(DataError(error.message, key=key, hint=error.hint), request) from error
+
+
+def placed(error: DataError, request: Request) -> RecipeError:
+    """An error about a recipe's key, with the key's file and line."""
+    path: KeyPath = tuple(error.key.split(".")) if error.key else ()
+    message = f"{error.message}; {error.hint}" if error.hint else error.message
+    return RecipeError([request.tree.problem(path, message)], subject=request.name)
+
+
+def train_fingerprint(
+    request: Request, records: Mapping[str, Record], memo: Memo | None = None
+) -> str:
+    """Names a training: equal ones give equal models (on one machine and set of libraries)."""
+    recipe = request.loaded.recipe
+    values = resolved(request.loaded, request.catalog)
+    train = {k: v for k, v in values["train"].items() if k != "loggers"}
+    node, _, entry = recipe.train.data.partition(".")
+    covered = {
+        "data": [records[node].digest, entry],
+        "seed": recipe.seed if recipe.train.seed is None else recipe.train.seed,
+        "train": train,
+        **{key: _component(request, key, values[key], memo) for key in _PATHS},
+    }
+    return digest(["train", 1, covered], path="train")
+
+
+def test_fingerprint(request: Request, records: Mapping[str, Record], train_run: str) -> str:
+    """Names the test of one train run."""
+    test = request.loaded.recipe.test
+    node, _, entry = (test.data or request.loaded.recipe.train.data).partition(".")
+    covered = [records[node].digest, entry, test.split, test.checkpoint, train_run]
+    return digest(["test", 1, covered], path="test")
+
+
+test_fingerprint.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest
+
+
+def pick(value: Any, data: str) -> Any:
+    """The splits that `data` names: a node's output, or one entry of it.
+
+    Raises:
+        RequestError: the output has no such entry, or is no table of splits.
+    """
+    _, _, entry = data.partition(".")
+    if entry:
+        try:
+            value = value[entry]
+        except (KeyError, TypeError):
+            raise RequestError(f"{data!r}: the output has no entry {entry!r}") from None
+    if not isinstance(value, Mapping):
+        raise RequestError(
+            f"the output of {data!r} is a {type(value).__name__}, not a table of splits",
+            hint="put an op `split` between",
+        )
+    return value
+
+
+def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """`key old → new` for every value in which two resolved recipes differ."""
+    old = {".".join(map(str, path)): value for path, value in leaves(then)}
+    new = {".".join(map(str, path)): value for path, value in leaves(now)}
+    return [
+        f"{key} {_short(old.get(key))} → {_short(new.get(key))}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and key not in ("relative_to", "plugins")
+    ]
+
+
+def _component(
+    request: Request, key: str, values: Mapping[str, Any], memo: Memo | None
+) -> dict[str, Any]:
+    """A component's parameters, the content of what they name, and its code where it is a plugin's."""
+    found = request.catalog.find(_PATHS[key], values["use"])
+    assert found is not None, key  # the recipe was checked
+    outside: list[list[str]] = []
+    for name, value in values.items():
+        parameter = found.signature.params.get(name)
+        named = externals.resolve(value, parameter.kind if parameter else ANY, request.loaded.base)[
+            1
+        ]
+        for external in named:
+            pairs = (
+                [("hub", external.text)] if external.is_hub else externals.digests(external, memo)
+            )
+            outside += [[name, *pair] for pair in pairs]
+    code = ""
+    if found.plugin:
+        path = Path(found.signature.file)
+        roots = [request.loaded.project.resolve()]
+        code = code_digest(path, found.signature.qualname, roots=roots, memo=memo).digest
+    local = {name for name, *_ in outside}
+    return {
+        "params": {k: v for k, v in values.items() if k not in local},
+        "files": outside,
+        "code": code,
+    }
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

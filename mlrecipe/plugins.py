@@ -1,0 +1,87 @@
+"""Plugins: importing a project's own files, so that what they register can be used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from mlrecipe.code.catalog import PROJECT_PACKAGE, Plugin
+from mlrecipe.errors import MlrecipeError, PluginError
+from mlrecipe.registry import registries
+
+
+def load(plugins: Sequence[Plugin], *, project: Path) -> None:
+    """Import the plugins of a project anew, as modules of one package whose root is the project.
+
+    Inside it `from .helpers import clean` works; `sys.path` is left alone.
+
+    Raises:
+        PluginError: a plugin failed while it was imported; the message has file, line and traceback.
+    """
+    _forget()
+    if not plugins:
+        return
+    _package(PROJECT_PACKAGE, project)
+    for plugin in plugins:
+        _packages_above(plugin, project)
+        try:
+            importlib.import_module(plugin.module)
+        except MlrecipeError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                _explain(plugin, error, project), hint=_hint(plugin, error)
+            ) from error
+
+
+def _forget() -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == PROJECT_PACKAGE]:
+        del sys.modules[name]
+    for registry in registries.values():
+        registry.forget(f"{PROJECT_PACKAGE}.")
+    importlib.invalidate_caches()
+
+
+def _package(name: str, folder: Path) -> None:
+    if name not in sys.modules:
+        module = ModuleType(name)
+        module.__path__ = [str(folder)]
+        sys.modules[name] = module
+
+
+def _packages_above(plugin: Plugin, project: Path) -> None:
+    """Folders between the project and the plugin count as packages, with or without `__init__.py`."""
+    name, folder = PROJECT_PACKAGE, project
+    for part in plugin.module.split(".")[1:-1]:
+        name, folder = f"{name}.{part}", folder / part
+        if not (folder / "__init__.py").is_file():
+            _package(name, folder)
+
+
+def _explain(plugin: Plugin, error: Exception, project: Path) -> str:
+    """The error with the frames that are the project's own."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(project)
+    ]
+    if isinstance(error, SyntaxError):
+        place = f"{plugin.name}:{error.lineno}"
+    else:
+        place = f"{plugin.name}:{frames[-1].lineno}" if frames else plugin.name
+    lines = [f"plugin {plugin.name!r} failed while it was imported, at {place}"]
+    lines += ["  " + line for line in "".join(traceback.format_list(frames)).splitlines()]
+    lines.append(f"  {type(error).__name__}: {error}")
+    return "\n".join(lines)
+
+
+def _hint(plugin: Plugin, error: Exception) -> str | None:
+    """What to write when an absolute import names a file of the project."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and plugin.path.with_name(f"{missing.partition('.')[0]}.py").is_file():
+        return f"it lies beside the plugin: write `from .{missing} import …`"
+    return None
