@@ -1,0 +1,1 @@
+"""How values become plain files: a class per kind of value."""
