@@ -1,0 +1,1 @@
+"""The built-in ops: how data is loaded, chosen, changed and described."""

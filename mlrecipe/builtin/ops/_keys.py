@@ -1,0 +1,54 @@
+"""Keys of rows: equal for equal rows, small, and made a batch at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from mlrecipe import events
+from mlrecipe.builtin.ops import _splits
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+
+def keys(split: Dataset, columns: Sequence[str], *, normalize: bool = False) -> NDArray[np.uint64]:
+    """One number for each row, equal where the columns are equal, shape (rows,).
+
+    Two rows that differ share a number with a chance of 1 in 2**64. `normalize` takes texts that
+    differ only in case and white space for equal.
+    """
+    import numpy as np
+
+    change = _normal if normalize else None
+    parts = [np.empty(0, dtype=np.uint64)]
+    done = 0
+    for table in _splits.batches(split, columns):
+        digests = b"".join(_digest(text) for text in _texts(table, change))
+        parts.append(np.frombuffer(digests, dtype=np.uint64))
+        done += table.num_rows
+        events.progress(done, len(split))
+    return np.concatenate(parts)
+
+
+def _texts(table: pa.Table, change: Callable[[Any], Any] | None) -> list[str]:
+    """A text for each row that has all of its values in it."""
+    columns = [column.to_pylist() for column in table.columns]
+    if change is not None:
+        columns = [[change(value) for value in column] for column in columns]
+    if len(columns) == 1 and all(isinstance(value, str) for value in columns[0]):
+        return [f'"{value}' for value in columns[0]]  # no JSON of a list starts so
+    return [json.dumps(row, default=repr) for row in zip(*columns, strict=True)]
+
+
+def _normal(value: Any) -> Any:
+    return " ".join(value.casefold().split()) if isinstance(value, str) else value
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,0 +1,272 @@
+"""The op `tokenize`: text columns become columns of token ids."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlrecipe
+from mlrecipe.builtin.ops._encode import Encoded, Encoder, make_encoder
+from mlrecipe.errors import DataError, did_you_mean
+from mlrecipe.events import Note, emit
+from mlrecipe.interfaces import TokenizerSource
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset, DatasetDict, Features
+
+_NEW = ("input_ids", "token_type_ids", "truncated")
+
+
+@mlrecipe.op("tokenize", ignore=("num_workers", "batch_rows"))
+def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
+    data: DatasetDict,
+    *,
+    tokenizer: TokenizerSource,
+    text: str = "text",
+    text_pair: str | None = None,
+    max_length: int = 512,
+    keep: list[str] | None = None,
+    revision: str | None = None,
+    num_workers: int | None = None,
+    batch_rows: int = 1000,
+    scratch: Path,
+) -> DatasetDict:
+    """Turn texts into token ids, exactly as the model's own tokenizer does.
+
+    Every split gains `input_ids` (with special tokens, not padded) and `truncated` (the row lost
+    tokens), and for pairs `token_type_ids` where the tokenizer has them.
+
+    Args:
+        data: splits with a column of texts, or one data set.
+        tokenizer: folder or hub id of the tokenizer; the model's own checkpoint as a rule.
+        text: column with the texts.
+        text_pair: column with the second texts, for pairs; of the two, the longer one is cut first.
+        max_length: most tokens of a row, special tokens included.
+        keep: columns of the input to keep; all of them by default.
+        revision: the hub's branch, tag or commit, for a hub id.
+        num_workers: threads of the tokenizer; by default as many as there are cores.
+        batch_rows: rows to encode at a time.
+        scratch: empty folder for the result.
+    """
+    from datasets import Dataset, DatasetDict
+
+    splits = {"": data} if isinstance(data, Dataset) else dict(data)
+    texts = {"text": text} | ({} if text_pair is None else {"text_pair": text_pair})
+    _check_columns(splits, texts, keep)
+    with _threads(num_workers):
+        loaded = _load_tokenizer(tokenizer, revision)
+        _warn_of_length(loaded, max_length)
+        with_types = text_pair is not None and "token_type_ids" in loaded.model_input_names
+        job = _Job(
+            encoder=make_encoder(
+                loaded, max_length, pairs=text_pair is not None, with_types=with_types
+            ),
+            texts=texts,
+            kept=keep,
+            with_types=with_types,
+            batch_rows=batch_rows,
+            total=sum(len(split) for split in splits.values()),
+        )
+        done = _write_splits(job, splits, scratch)
+    return done[""] if isinstance(data, Dataset) else DatasetDict(done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What is the same for every split."""
+
+    encoder: Encoder
+    texts: Mapping[str, str]
+    """Parameter (`"text"`, `"text_pair"`) to its column."""
+
+    kept: list[str] | None
+    with_types: bool
+    batch_rows: int
+    total: int
+
+
+def _check_columns(
+    splits: Mapping[str, Dataset], texts: Mapping[str, str], keep: list[str] | None
+) -> None:
+    """Raise a DataError if a column is missing, holds no text, or has the name of a new one."""
+    for name, split in splits.items():
+        for key, column in texts.items():
+            _check_text(name, split, key, column)
+        for column in split.column_names if keep is None else keep:
+            if column not in split.column_names:
+                _raise_missing(name, split, "keep", column)
+            if column in _NEW:
+                raise DataError(
+                    f"{_of(name)} has a column {column!r} already",
+                    key="keep",
+                    hint="name the columns to keep, without it",
+                )
+
+
+def _check_text(name: str, split: Dataset, key: str, column: str) -> None:
+    if column not in split.column_names:
+        _raise_missing(name, split, key, column)
+    feature = split.features[column]
+    if getattr(feature, "dtype", None) not in ("string", "large_string"):
+        kind = getattr(feature, "dtype", type(feature).__name__)
+        raise DataError(f"column {column!r} of {_of(name)} holds {kind}, not text", key=key)
+
+
+def _raise_missing(name: str, split: Dataset, key: str, column: str) -> None:
+    columns = ", ".join(repr(each) for each in split.column_names)
+    raise DataError(
+        f"{_of(name)} has no column {column!r}; it has {columns}",
+        key=key,
+        hint=did_you_mean(column, split.column_names),
+    )
+
+
+def _of(name: str) -> str:
+    return f"split {name!r}" if name else "the data set"
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let the Rust library use this many threads; it reads the count once in a process."""
+    if count is None:
+        yield
+        return
+    wanted = {"RAYON_NUM_THREADS": str(count), "TOKENIZERS_PARALLELISM": str(count > 1).lower()}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _load_tokenizer(source: str, revision: str | None) -> Any:
+    """What `AutoTokenizer` makes of `source`; code that comes with it is never run.
+
+    Its class may build another pipeline than `tokenizer.json` describes, so that file alone
+    would not tell what the model was trained with.
+    """
+    if Path(source).is_absolute() and not Path(source).exists():
+        raise DataError(f"no folder {source!r}", key="tokenizer")
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        reason = str(error).strip().splitlines()
+        raise DataError(
+            f"cannot load a tokenizer from {source!r}: {reason[0] if reason else error!r}",
+            key="tokenizer",
+            hint="give a folder with tokenizer.json or the vocabulary's files, or a hub id",
+        ) from error
+
+
+def _warn_of_length(tokenizer: Any, max_length: int) -> None:
+    if max_length > tokenizer.model_max_length:
+        emit(
+            Note(
+                f"max_length {max_length} is more than the {tokenizer.model_max_length} "
+                "tokens that the model takes",
+                level="warning",
+            )
+        )
+
+
+def _write_splits(job: _Job, splits: Mapping[str, Dataset], scratch: Path) -> dict[str, Dataset]:
+    from datasets import Dataset
+
+    paths: dict[str, Path] = {}
+    done = 0
+    for position, (name, split) in enumerate(splits.items()):
+        paths[name] = scratch / f"{position}.arrow"
+        done = _write_split(job, name, split, paths[name], done)
+    return {name: Dataset.from_file(str(path)) for name, path in paths.items()}
+
+
+def _write_split(job: _Job, name: str, split: Dataset, path: Path, done: int) -> int:
+    """Write one split; returns the rows done so far."""
+    import pyarrow as pa
+
+    schema = _features(job, split).arrow_schema
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
+        for table, encoded in _encode_split(job, name, split):
+            stream.write_table(_joined(table, encoded, schema))
+            done += table.num_rows
+            mlrecipe.progress(done, job.total)
+    return done
+
+
+def _features(job: _Job, split: Dataset) -> Features:
+    from datasets import Features, List, Value
+
+    kept = split.column_names if job.kept is None else job.kept
+    types = {"token_type_ids": List(Value("int8"))} if job.with_types else {}
+    return Features(
+        {name: split.features[name] for name in kept}
+        | {"input_ids": List(Value("int32"))}
+        | types
+        | {"truncated": Value("bool")}
+    )
+
+
+def _encode_split(job: _Job, name: str, split: Dataset) -> Iterator[tuple[pa.Table, Encoded]]:
+    """Each batch of rows with its encoding; the next batch is encoded while this one is written."""
+    rows = split.with_format(None).with_format("arrow")
+    with ThreadPoolExecutor(1) as pool:
+        ahead: tuple[pa.Table, Future[Encoded]] | None = None
+        for start in range(0, len(split), job.batch_rows):
+            table = rows[start : start + job.batch_rows]
+            texts = [_texts(table, name, key, column, start) for key, column in job.texts.items()]
+            pairs = texts[1] if len(texts) > 1 else None
+            following = table, pool.submit(job.encoder, texts[0], pairs)
+            if ahead is not None:
+                yield ahead[0], ahead[1].result()
+            ahead = following
+        if ahead is not None:
+            yield ahead[0], ahead[1].result()
+
+
+def _texts(table: pa.Table, name: str, key: str, column: str, start: int) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = table.column(column).combine_chunks()
+    if texts.null_count:
+        row = start + pc.index(pc.is_null(texts), True).as_py()
+        raise DataError(
+            f"row {row} of {_of(name)} has no text in column {column!r}",
+            key=key,
+            hint="filter such rows out first",
+        )
+    return texts.cast(pa.string())
+
+
+def _joined(table: pa.Table, encoded: Encoded, schema: pa.Schema) -> pa.Table:
+    """The kept columns with the new ones."""
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = pa.array(np.concatenate([[0], np.cumsum(encoded.lengths)]).astype(np.int32))
+    new = {
+        "input_ids": pa.ListArray.from_arrays(offsets, pa.array(encoded.ids)),
+        "truncated": pa.array(encoded.truncated),
+    }
+    if encoded.type_ids is not None:
+        new["token_type_ids"] = pa.ListArray.from_arrays(offsets, pa.array(encoded.type_ids))
+    columns = [
+        new[field.name] if field.name in new else table.column(field.name) for field in schema
+    ]
+    return pa.Table.from_arrays(
+        [column.cast(field.type) for column, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
