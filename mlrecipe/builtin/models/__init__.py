@@ -1,0 +1,1 @@
+"""Models: how networks are built, saved and loaded."""

@@ -1,0 +1,103 @@
+"""Classification heads: what a checkpoint's predicts, and making it predict a task's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+
+from mlrecipe.errors import DataError
+from mlrecipe.interfaces import Head
+
+
+def describe(config: PreTrainedConfig, head: Head) -> None:
+    """Write the head's labels and problem type into a configuration."""
+    config.id2label = dict(enumerate(head.labels))
+    config.label2id = {label: i for i, label in enumerate(head.labels)}
+    config.problem_type = cast(Any, head.problem_type)
+
+
+def from_config(config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
+    """A network with random weights."""
+    make: Any = AutoModelForSequenceClassification.from_config
+    return cast(PreTrainedModel, make(config, trust_remote_code=False, **options))
+
+
+def brings_head(config: PreTrainedConfig) -> bool:
+    """Whether a checkpoint with this configuration comes with a trained classification head."""
+    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
+
+
+def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, ...] | None:
+    """For each label of `head` the checkpoint's output that means it; None when it has no head.
+
+    Labels go by name, whatever their case. A head whose labels have no names (`LABEL_0` …) goes by
+    position.
+
+    Raises:
+        DataError: the checkpoint's head is for other labels.
+    """
+    if not brings_head(config):
+        return None
+    theirs = _names(config)
+    names = [name.casefold() for name in theirs]
+    wanted = [label.casefold() for label in head.labels]
+    if sorted(names) == sorted(wanted) and len(set(wanted)) == len(wanted):
+        return tuple(names.index(label) for label in wanted)
+    if len(names) == len(wanted) and names == [f"label_{i}" for i in range(len(names))]:
+        return tuple(range(len(names)))
+    raise DataError(
+        f"the head of {checkpoint!r} is for the {len(theirs)} labels {theirs!r}, the task has "
+        f"the {len(head.labels)} labels {list(head.labels)!r}",
+        key="new_head",
+        hint="set `new_head = true` to learn a new head",
+    )
+
+
+def reorder(module: PreTrainedModel, order: Sequence[int]) -> None:
+    """Move the rows of the last layer so that output i is what output `order[i]` was."""
+    if list(order) == list(range(len(order))):
+        return
+    layer = _last_layer(module, len(order))
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight[list(order)].clone())
+        if layer.bias is not None:
+            layer.bias.copy_(layer.bias[list(order)].clone())
+
+
+def renew(module: PreTrainedModel) -> None:
+    """Give everything outside of the encoder fresh random weights."""
+    fresh = from_config(module.config)
+    weights = fresh.state_dict()
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if not name.startswith(f"{module.base_model_prefix}."):
+                parameter.copy_(weights[name])
+
+
+def _names(config: PreTrainedConfig) -> list[str]:
+    """Names of the checkpoint's outputs, in their order."""
+    names = {int(i): str(name) for i, name in (config.id2label or {}).items()}
+    return [names[i] for i in sorted(names)]
+
+
+def _last_layer(module: PreTrainedModel, outputs: int) -> nn.Linear:
+    """The linear layer outside of the encoder that gives the logits."""
+    encoder = f"{module.base_model_prefix}."
+    layers = [
+        layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Linear)
+        and layer.out_features == outputs
+        and not name.startswith(encoder)
+    ]
+    if not layers:
+        raise DataError(
+            f"the head of {type(module).__name__} cannot be put into another order",
+            key="new_head",
+            hint="list the task's labels in the checkpoint's order, or set `new_head = true`",
+        )
+    return layers[-1]

@@ -1,0 +1,1 @@
+"""Tasks: how rows become batches, and batches losses and predictions."""

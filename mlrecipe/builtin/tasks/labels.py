@@ -1,0 +1,145 @@
+"""A column of labels: which there are, and the id of each row's, whatever its type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
+from numpy.typing import NDArray
+
+from mlrecipe.errors import DataError, did_you_mean
+
+
+def find_labels(rows: Dataset, column: str, *, split: str) -> tuple[str, ...]:
+    """Every label of the column: the names of a class label, else the distinct values, sorted.
+
+    Raises:
+        DataError: the column is missing, or holds neither texts, whole numbers nor class labels.
+    """
+    names = class_names(rows, column)
+    if names is not None:
+        return names
+    values = _values(rows, column, split=split)
+    return tuple(str(value) for value in sorted(pc.unique(values).drop_null().to_pylist()))
+
+
+def class_names(rows: Dataset, column: str) -> tuple[str, ...] | None:
+    """The names of a `ClassLabel` column, or None for a column of another type."""
+    feature = rows.features.get(column)
+    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+
+
+def encode_labels(
+    rows: Dataset, column: str, labels: Sequence[str], *, split: str
+) -> NDArray[np.int64]:
+    """The index in `labels` of each row's label, shape (rows,).
+
+    A text and a class label go by name. A whole number is the index itself, unless every label is a
+    number written out: then it goes by name too.
+
+    Raises:
+        DataError: the column is missing, a row has no label, or a label is not among `labels`.
+    """
+    values = _values(rows, column, split=split)
+    names = class_names(rows, column)
+    _require_all(values, column, split=split, unlabelled=-1 if names else None)
+    if names is not None:
+        values = pa.array(names).take(values.combine_chunks())
+    elif pa.types.is_integer(values.type) and not all(map(_is_number, labels)):
+        return _indices(values, labels, split=split)
+    ids = pc.index_in(pc.cast(values, pa.string()), value_set=pa.array(labels, pa.string()))
+    _require_known(ids, values, labels, split=split)
+    return _to_numpy(ids)
+
+
+def require_column(rows: Dataset, column: str, *, key: str, split: str) -> None:
+    """Raise unless the rows have the column; the message lists those that there are."""
+    if column not in rows.column_names:
+        columns = ", ".join(rows.column_names)
+        near = did_you_mean(column, rows.column_names)
+        hint = near if near.startswith("did") else None
+        message = f"split {split!r} has no column {column!r}; its columns: {columns}"
+        raise DataError(message, key=key, hint=hint)
+
+
+def _values(rows: Dataset, column: str, *, split: str) -> pa.ChunkedArray:
+    require_column(rows, column, key="label", split=split)
+    values = rows.select_columns([column]).with_format("arrow")[:][column]
+    values = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return pc.cast(values, kind.value_type)
+    if pa.types.is_boolean(kind):  # False before True, by the names that Python gives them
+        return pc.if_else(values, "True", "False")
+    if not (
+        pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    ):
+        message = f"column {column!r} of split {split!r} holds {kind}"
+        raise DataError(
+            message, key="label", hint="labels are texts, whole numbers or class labels"
+        )
+    return values
+
+
+def _require_all(
+    values: pa.ChunkedArray, column: str, *, split: str, unlabelled: int | None
+) -> None:
+    missing = pc.is_null(values)
+    if unlabelled is not None:
+        missing = pc.or_(missing, pc.fill_null(pc.equal(values, unlabelled), True))
+    count = pc.sum(missing).as_py() or 0
+    if count:
+        row = pc.index(missing, True).as_py()
+        raise DataError(
+            f"{count:,} of {len(values):,} rows of split {split!r} have no label in column "
+            f"{column!r}, first row {row}",
+            key="label",
+            hint="leave them out with a filter node, or use a split that has labels",
+        )
+
+
+def _require_known(
+    ids: pa.ChunkedArray, values: pa.ChunkedArray, labels: Sequence[str], *, split: str
+) -> None:
+    unknown = pc.is_null(ids)
+    if pc.any(unknown).as_py():
+        row = pc.index(unknown, True).as_py()
+        raise _unknown(values, values[row].as_py(), row, labels, split=split)
+
+
+def _indices(values: pa.ChunkedArray, labels: Sequence[str], *, split: str) -> NDArray[np.int64]:
+    outside = pc.or_(pc.less(values, 0), pc.greater_equal(values, len(labels)))
+    if pc.any(outside).as_py():
+        row = pc.index(outside, True).as_py()
+        value = values[row].as_py()
+        count = pc.sum(pc.equal(values, value)).as_py()
+        raise DataError(
+            f"label {value!r} of split {split!r} (row {row}, {count:,} in all) is no index into "
+            f"the {len(labels)} labels {list(labels)!r}",
+            key="labels",
+            hint=f"whole numbers count from 0 to {len(labels) - 1}",
+        )
+    return _to_numpy(values)
+
+
+def _unknown(
+    values: pa.ChunkedArray, value: str | int, row: int, labels: Sequence[str], *, split: str
+) -> DataError:
+    count = pc.sum(pc.equal(values, value)).as_py()
+    return DataError(
+        f"label {value!r} of split {split!r} (row {row}, {count:,} in all) is not among the labels",
+        key="labels",
+        hint=did_you_mean(str(value), labels),
+    )
+
+
+def _is_number(label: str) -> bool:
+    return label.removeprefix("-").isdigit()
+
+
+def _to_numpy(ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(ids.to_numpy(), dtype=np.int64)

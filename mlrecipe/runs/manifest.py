@@ -1,0 +1,58 @@
+"""What a run directory says of how it came about: recipe, command, environment, inputs, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlrecipe.runs import environment
+from mlrecipe.runs.run import Run, folder_digest, write_text
+
+RECIPE = "recipe.resolved.toml"
+"""The resolved recipe: itself a recipe, which gives the same again."""
+
+
+def describe(
+    run: Run, *, project: Path, recipe: str, origins: Mapping[str, str], overrides: tuple[str, ...],
+    inputs: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Write everything that is known before the work begins; the recipe first.
+
+    Args:
+        run: where to.
+        project: root of the project.
+        recipe: the resolved recipe as TOML.
+        origins: key → where its value was written.
+        overrides: every `--set` as typed.
+        inputs: node → fingerprint, digest and files of what the run uses.
+    """
+    write_text(run.folder / RECIPE, recipe)
+    run.write("origin.json", dict(origins))
+    run.write("command.json", {"argv": environment.command(), "overrides": list(overrides)})
+    git, patch = environment.git_state(project)
+    run.write("env.json", {**environment.environment(), "git": git})
+    if patch:
+        write_text(run.folder / "git.patch", patch)
+    run.write("inputs.json", dict(inputs))
+
+
+def conclude(run: Run, *, metrics: Mapping[str, float], outputs: Mapping[str, Path]) -> None:
+    """Write the metrics, and the digest of every file that the run produced."""
+    run.write("metrics.json", dict(metrics))
+    found: dict[str, Any] = {}
+    for name, path in outputs.items():
+        folder, names = (path, None) if path.is_dir() else (path.parent, {path.name})
+        digests = folder_digest(folder) if names is None else _one(path)
+        found[name] = {"path": path.relative_to(run.folder).as_posix(), "sha256": digests}
+    run.write("outputs.json", found)
+
+
+def _one(path: Path) -> dict[str, str]:
+    import hashlib
+
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {path.name: digest.hexdigest()}

@@ -1,0 +1,191 @@
+"""Run directories: made whole, found again by what their files say; any list of them can be rebuilt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+from mlrecipe.errors import RequestError, did_you_mean
+
+Status = Literal["running", "finished", "failed", "interrupted", "crashed"]
+FOLDER = "runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run directory and what its `run.json` says."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    """The content of `run.json`."""
+
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    @property
+    def status(self) -> Status:
+        """How the run ended; `crashed` when it says running but its process is gone."""
+        status: Status = self.facts["status"]
+        return "crashed" if status == "running" and not _is_alive(self.facts) else status
+
+    def checkpoint(self, name: str) -> Path:
+        """The folder of a checkpoint, `best` or `last`.
+
+        Raises:
+            RequestError: the run has no such checkpoint.
+        """
+        folder = self.folder / "checkpoints" / name
+        if not folder.is_dir():
+            parent = self.folder / "checkpoints"
+            known = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+            raise RequestError(
+                f"run {self.id} has no checkpoint {name!r}", hint=did_you_mean(name, known)
+            )
+        return folder
+
+    def write(self, name: str, data: Any) -> None:
+        """Write a JSON file of the run, whole."""
+        write_json(self.folder / name, data)
+
+    def update(self, **facts: Any) -> Run:
+        """The run with changed facts, written to its `run.json`."""
+        changed = Run(folder=self.folder, facts={**self.facts, **facts})
+        changed.write("run.json", dict(changed.facts))
+        return changed
+
+    def finish(self, status: Status, **facts: Any) -> Run:
+        """Note how the run ended."""
+        return self.update(status=status, ended=_now(), **facts)
+
+
+def create(project: Path, *, name: str, stage: str, recipe: str, **facts: Any) -> Run:
+    """A new run directory of a project: `runs/<UTC time>-<name>-<stage>-<4 random letters>`."""
+    parent = project / FOLDER
+    parent.mkdir(exist_ok=True)
+    time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "run"
+    while True:
+        folder = parent / f"{time}-{clean}-{stage}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            continue
+    known = {
+        "id": folder.name, "name": name, "stage": stage, "recipe": recipe, "status": "running",
+        "started": _now(), "host": socket.gethostname(), "pid": os.getpid(),
+        "born": _birth(os.getpid()),
+    }  # fmt: skip
+    run = Run(folder=folder, facts={**known, **facts})
+    run.write("run.json", dict(run.facts))
+    return run
+
+
+def every(project: Path) -> Iterator[Run]:
+    """All runs of a project, newest first; folders without a readable `run.json` are no runs."""
+    parent = project / FOLDER
+    names = sorted((p.name for p in parent.iterdir()), reverse=True) if parent.is_dir() else []
+    runs = [run for name in names if (run := read(parent / name)) is not None]
+    yield from sorted(runs, key=lambda run: str(run.facts.get("started", "")), reverse=True)
+
+
+def read(folder: Path) -> Run | None:
+    """The run in a folder, or None when it holds none."""
+    try:
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return (
+        Run(folder=folder, facts=facts) if isinstance(facts, dict) and "status" in facts else None
+    )
+
+
+def find(project: Path, run_id: str) -> Run:
+    """The run of that id, or of the one id that starts or ends so.
+
+    Raises:
+        RequestError: there is none, or more than one.
+    """
+    runs = list(every(project))
+    exact = [run for run in runs if run.id == run_id]
+    near = exact or [r for r in runs if r.id.startswith(run_id) or r.id.endswith(run_id)]
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise RequestError(
+            f"{run_id!r} means {len(near)} runs: {', '.join(r.id for r in near[:5])}"
+        )
+    raise RequestError(f"no run {run_id!r}", hint=did_you_mean(run_id, [r.id for r in runs]))
+
+
+def newest(project: Path, *, stage: str, recipe: str, fingerprint: str | None = None) -> Run | None:
+    """The newest finished run of a stage of a recipe (of an equal request, if a fingerprint is given)."""
+    for run in every(project):
+        facts = run.facts
+        if (
+            facts.get("stage") == stage
+            and facts.get("recipe") == recipe
+            and run.status == "finished"
+        ):
+            if fingerprint is None or facts.get("fingerprint") == fingerprint:
+                return run
+    return None
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a part."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def folder_digest(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative path."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        found[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return found
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
+
+
+def _birth(pid: int) -> str:
+    """When a process started, as the kernel counts, so that a reused pid is not taken for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_alive(facts: Mapping[str, Any]) -> bool:
+    """Whether the run's process lives; one on another host is believed."""
+    if facts.get("host") != socket.gethostname():
+        return True
+    pid = facts.get("pid")
+    try:
+        os.kill(int(str(pid)), 0)
+    except (OSError, ValueError):
+        return False
+    return not facts.get("born") or _birth(int(str(pid))) == facts["born"]

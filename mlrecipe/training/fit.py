@@ -1,0 +1,242 @@
+"""Training: from loaded splits to a trained model in a run directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from datasets import Dataset
+from pytorch_lightning.callbacks import EarlyStopping
+from torch import nn
+
+from mlrecipe import events
+from mlrecipe.errors import DataError, did_you_mean
+from mlrecipe.interfaces import Head, Model, Task
+from mlrecipe.recipe.schema import Component, TrainSpec
+from mlrecipe.registry import Kind
+from mlrecipe.training import trainer as trainers
+from mlrecipe.training.checkpoints import Checkpoints
+from mlrecipe.training.checks import (
+    check_monitor,
+    check_numbers,
+    check_trainer,
+    metric_names,
+    resolve_mode,
+    validate_request,
+)
+from mlrecipe.training.data import TrainData, splits_of
+from mlrecipe.training.module import Learner
+from mlrecipe.training.optimization import Optimization
+from mlrecipe.training.progress import TrainProgress
+
+__all__ = ["FitReport", "fit", "validate_request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitReport:
+    """What training came to."""
+
+    epochs: int
+    """Passes over the train split that were finished."""
+
+    steps: int
+    """Optimizer steps."""
+
+    seconds: float
+    """Wall-clock time of the whole training, validation included."""
+
+    best_metrics: Mapping[str, float]
+    """The metrics at the best checkpoint."""
+
+    best_value: float | None
+    """The monitored metric at the best checkpoint; None when nothing was monitored."""
+
+    best_step: int
+    """Optimizer steps done at the best checkpoint."""
+
+    stopped: str
+    """A sentence that says why training ended."""
+
+    examples_per_second: float
+    """Examples learnt from per second, validation and checkpoints left out."""
+
+    batch_fill: float
+    """Share of the places in train batches that hold a token and not padding."""
+
+    checkpoints: Mapping[str, Path]
+    """Folders of the checkpoints: `best` and `last`."""
+
+    model_folder: Path
+    """Folder of the trained model: the best checkpoint."""
+
+
+def fit(
+    *,
+    task: Task,
+    model: Model,
+    spec: TrainSpec,
+    seed: int,
+    data: Mapping[str, Dataset],
+    folder: Path,
+    components: Callable[[Kind, Component], Any],
+) -> FitReport:
+    """Train a model; checkpoints and logs go into `folder`, which exists.
+
+    `components` gives the registered object that a component names.
+
+    Raises:
+        DataError: the recipe asks for what the data, the model or Lightning cannot give; `key` is
+            the recipe's own, such as `task.labels`.
+        TrainingError: training failed.
+        KeyboardInterrupt: it was interrupted; `checkpoints/last` then holds what was learnt.
+    """
+    check_numbers(spec)
+    check_trainer(spec.trainer, trainers.TRAINER_ARGUMENTS)
+    plan = _prepare(task, spec, data)
+    with trainers.quiet():
+        extra = trainers.make_callbacks(spec, components, folder=folder, names=plan.names)
+        loggers = trainers.make_loggers(spec, components, folder=folder)
+        pl.seed_everything(seed, verbose=False)
+        network = _build(task, model, plan)
+        learner = Learner(
+            task=task, head=plan.head, network=network,
+            optimization=Optimization(
+                optimizer=spec.optimizer, scheduler=spec.scheduler, components=components
+            ),
+        )  # fmt: skip
+        checkpoints = Checkpoints(
+            folder / "checkpoints", model.save, plan.head, monitor=spec.monitor,
+            mode=resolve_mode(spec.monitor, spec.mode),
+        )  # fmt: skip
+        progress = TrainProgress()
+        trainer = trainers.make_trainer(
+            folder=folder, callbacks=[progress, *extra, checkpoints], loggers=loggers,
+            **trainers.train_arguments(spec),
+        )  # fmt: skip
+        loaded = TrainData(
+            task=task, spec=spec, seed=seed,
+            train=plan.encoded[spec.train_split], valid=plan.encoded.get(spec.valid_split),
+        )  # fmt: skip
+        events.emit(events.StageStarted("train", _facts(spec, network, trainer, plan)))
+        started = time.perf_counter()
+        trainers.run(lambda: trainer.fit(learner, datamodule=loaded))
+    seconds = time.perf_counter() - started
+    return _report(trainer, spec, checkpoints, progress, loaded, seconds=seconds)
+
+
+@contextmanager
+def keyed(table: str, *, data: str = "train.data") -> Iterator[None]:
+    """Turn a component's parameter in an error into the recipe's key, `label` into `task.label`.
+
+    A component that blames `data` means the node whose output it got: the recipe's key `data`.
+    """
+    try:
+        yield
+    except DataError as error:
+        if error.key is None or "." in error.key:
+            raise
+        key = data if error.key == "data" else f"{table}.{error.key}"
+        raise DataError(error.message, key=key, hint=error.hint) from error
+
+
+def require_split(data: Mapping[str, Dataset], name: str, *, key: str) -> Dataset:
+    """The split of that name; raises when there is none or when it is empty."""
+    if name not in data:
+        message = f"the data have no split {name!r}; splits: {', '.join(data)}"
+        near = did_you_mean(name, data)
+        raise DataError(message, key=key, hint=near if near.startswith("did") else None)
+    if not len(data[name]):
+        raise DataError(f"split {name!r} has no rows", key=key)
+    return data[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What the data and the task decide before a model is there."""
+
+    head: Head
+    names: list[str]
+    """Names of the metrics that will be reported."""
+
+    encoded: Mapping[str, Dataset]
+
+
+def _prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> _Plan:
+    splits = _require_splits(data, spec)
+    with keyed("task"):
+        head = task.head(splits)
+        names = metric_names(task.meters(head))
+        check_monitor(spec.monitor, names, key="train.monitor")
+        encoded = {name: task.encode(rows, head, split=name) for name, rows in splits.items()}
+    return _Plan(head=head, names=names, encoded=encoded)
+
+
+def _build(task: Task, model: Model, plan: _Plan) -> nn.Module:
+    """The network in training mode: a pretrained one comes in the other, and Lightning keeps it."""
+    with keyed("model"):
+        network = model.build(plan.head)
+    with keyed("task"):
+        for split, rows in plan.encoded.items():
+            task.check(network, rows, split=split)
+    return network.train()
+
+
+def _require_splits(data: Mapping[str, Dataset], spec: TrainSpec) -> dict[str, Dataset]:
+    require_split(data, spec.train_split, key="train.train_split")
+    if spec.valid_split:
+        require_split(data, spec.valid_split, key="train.valid_split")
+    return splits_of(data, spec)
+
+
+def _facts(spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: _Plan) -> str:
+    rows = ", ".join(f"{len(rows):,} rows of {name}" for name, rows in plan.encoded.items())
+    parameters = sum(p.numel() for p in network.parameters())
+    size = f"{parameters / 1e6:,.1f} M" if parameters >= 1e6 else f"{parameters:,}"
+    return (
+        f"{rows}; {spec.epochs} {'epoch' if spec.epochs == 1 else 'epochs'} in batches of "
+        f"{spec.batch_size}; {size} parameters on {trainer.strategy.root_device.type}"
+    )
+
+
+def _report(
+    trainer: pl.Trainer,
+    spec: TrainSpec,
+    checkpoints: Checkpoints,
+    progress: TrainProgress,
+    loaded: TrainData,
+    *,
+    seconds: float,
+) -> FitReport:
+    return FitReport(
+        epochs=trainer.current_epoch,
+        steps=trainer.global_step,
+        seconds=seconds,
+        best_metrics=checkpoints.best_metrics,
+        best_value=checkpoints.best_value,
+        best_step=checkpoints.best_step or 0,
+        stopped=_why_stopped(trainer, spec, checkpoints),
+        examples_per_second=progress.rows_seen / max(progress.train_seconds, 1e-9),
+        batch_fill=loaded.fill.share,
+        checkpoints={"best": checkpoints.best, "last": checkpoints.last},
+        model_folder=checkpoints.best,
+    )
+
+
+def _why_stopped(trainer: pl.Trainer, spec: TrainSpec, checkpoints: Checkpoints) -> str:
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
+            return (
+                f"stopped early at step {trainer.global_step}: {callback.monitor} has not improved "
+                f"on {float(callback.best_score):.4g} in {callback.wait_count} validations; best "
+                f"checkpoint at step {checkpoints.best_step}"
+            )
+    if spec.max_steps is not None and trainer.global_step >= spec.max_steps:
+        return f"reached max_steps, {spec.max_steps}"
+    if trainer.current_epoch >= spec.epochs:
+        return f"finished {spec.epochs} {'epoch' if spec.epochs == 1 else 'epochs'}"
+    return f"a callback ended it at step {trainer.global_step}"

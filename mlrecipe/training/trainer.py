@@ -1,0 +1,166 @@
+"""Lightning's Trainer, with what the recipe asks for and without what mlrecipe says itself."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.logger import Logger
+
+from mlrecipe.errors import DataError, TrainingError
+from mlrecipe.recipe.schema import Component, TrainSpec
+from mlrecipe.training.checks import check_monitor, resolve_mode
+from mlrecipe.training.optimization import Components
+
+TRAINER_ARGUMENTS = tuple(inspect.signature(pl.Trainer.__init__).parameters)[1:]
+_LOG_EVERY = 10
+_NAMES = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
+
+
+def make_trainer(
+    *, folder: Path, callbacks: Sequence[pl.Callback], loggers: Sequence[Logger], **arguments: Any
+) -> pl.Trainer:
+    """A Trainer that keeps its files in `folder` and prints nothing.
+
+    Raises:
+        DataError: Lightning refuses an argument.
+    """
+    own: dict[str, Any] = {
+        "default_root_dir": folder,
+        "callbacks": list(callbacks),
+        "logger": list(loggers) or False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+    }
+    try:
+        return pl.Trainer(**{"log_every_n_steps": _LOG_EVERY, **arguments, **own})
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+        message = f"Lightning's Trainer refuses its arguments: {error}"
+        raise DataError(message, key="train.trainer") from error
+
+
+def train_arguments(spec: TrainSpec) -> dict[str, Any]:
+    """The Trainer's arguments that come from the recipe's `[train]`."""
+    arguments: dict[str, Any] = {
+        **spec.trainer,
+        "max_epochs": spec.epochs,
+        "max_steps": spec.max_steps or -1,
+    }
+    if spec.validate_every is not None:
+        # Lightning counts batches; without an epoch's count it goes on counting across epochs.
+        accumulated = int(spec.trainer.get("accumulate_grad_batches", 1))
+        arguments["val_check_interval"] = spec.validate_every * accumulated
+        arguments["check_val_every_n_epoch"] = None
+    return arguments
+
+
+def make_callbacks(
+    spec: TrainSpec, components: Components, *, folder: Path, names: Sequence[str]
+) -> list[pl.Callback]:
+    """The recipe's callbacks, with what they need to know of the run.
+
+    Raises:
+        DataError: a callback does not take its parameters, or monitors what will not be there.
+    """
+    return [
+        _make_callback(component, components, spec, key=f"train.callbacks.{name}", folder=folder,
+                       names=names)
+        for name, component in spec.callbacks.items()
+    ]  # fmt: skip
+
+
+def make_loggers(spec: TrainSpec, components: Components, *, folder: Path) -> list[Logger]:
+    """A CSV log, `logs/metrics.csv`, and the recipe's loggers.
+
+    Raises:
+        TrainingError: a logger's own package is not installed.
+        DataError: a logger does not take its parameters.
+    """
+    csv = CSVLogger(folder, name="logs", version="", flush_logs_every_n_steps=_LOG_EVERY)
+    others = [
+        _make_logger(component, components, key=f"train.loggers.{name}", folder=folder)
+        for name, component in spec.loggers.items()
+    ]
+    return [csv, *others]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning from printing tips and from warning of what mlrecipe has decided."""
+    loggers = [logging.getLogger(name) for name in _NAMES]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            for name in (*_NAMES, "torchmetrics"):
+                warnings.filterwarnings("ignore", module=name.replace(".", r"\."))
+            warnings.filterwarnings("ignore", category=PossibleUserWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def run(work: Callable[[], Any]) -> Any:
+    """Run the Trainer's work; an interruption stays one (Lightning turns it into an exit)."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        return work()
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it ignored
+        raise KeyboardInterrupt from None
+
+
+def _make_callback(
+    component: Component, components: Components, spec: TrainSpec, *, key: str, folder: Path,
+    names: Sequence[str],
+) -> pl.Callback:  # fmt: skip
+    kind = components("callback", component)
+    params = dict(component.params)
+    if isinstance(kind, type) and issubclass(kind, EarlyStopping):
+        params = {"monitor": spec.monitor} | params
+        check_monitor(params["monitor"], names, key=f"{key}.monitor")
+        mode = spec.mode if params["monitor"] == spec.monitor else "auto"
+        params = {"mode": resolve_mode(params["monitor"], mode)} | params
+    elif isinstance(kind, type) and issubclass(kind, ModelCheckpoint):
+        params = {"dirpath": folder / "checkpoints" / "lightning"} | params
+    made: pl.Callback = _call(kind, component.use, params, key=key)
+    return made
+
+
+def _make_logger(component: Component, components: Components, *, key: str, folder: Path) -> Logger:
+    params = dict(component.params)
+    try:
+        kind = components("logger", component)
+        if "save_dir" in inspect.signature(kind).parameters:
+            params = {"save_dir": folder} | params
+        made: Logger = _call(kind, component.use, params, key=key)
+    except ImportError as error:
+        first = str(error).partition("\n")[0]
+        message = f"{component.use} needs a package that is not installed: {first}"
+        raise TrainingError(message, key=key) from error
+    return made
+
+
+def _call(kind: Callable[..., Any], name: str, params: Mapping[str, Any], *, key: str) -> Any:
+    try:
+        return kind(**params)
+    except (TypeError, ValueError, MisconfigurationException) as error:
+        raise DataError(f"{name} refuses its parameters: {error}", key=key) from error
