@@ -1,0 +1,5 @@
+"""`python -m mlrecipe`."""
+
+from mlrecipe.cli.app import main
+
+main()

@@ -1,0 +1,150 @@
+"""The command line itself: commands, global options, and the one place where errors end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import mlrecipe
+from mlrecipe.cli import render
+from mlrecipe.cli.session import Settings
+from mlrecipe.errors import MlrecipeError
+
+GLOBAL_FLAGS = {
+    "--verbose": "is_verbose",
+    "-v": "is_verbose",
+    "--quiet": "is_quiet",
+    "-q": "is_quiet",
+    "--traceback": "shows_traceback",
+    "--offline": "is_offline",
+}
+
+_HELP = """One TOML file per machine-learning experiment.
+
+A recipe says where the data comes from, how it is prepared, which model learns it and how it is tested.
+mlrecipe does the work, never the same work twice, and can say why.
+
+Start with: mlrecipe new my-project
+"""
+
+
+COMMANDS = {
+    "new": "new:new",
+    "check": "check:check",
+    "plan": "prepare:plan",
+    "prepare": "prepare:prepare",
+    "train": "train:train",
+    "test": "train:test",
+    "run": "train:run",
+    "inspect": "inspect:inspect",
+    "show": "show:show",
+    "list": "listing:list_",
+}
+"""Command → module of `cli` and function, in the order in which one needs them."""
+
+
+class _Commands(TyperGroup):
+    """Commands whose modules are imported when they are asked for: `prepare` need not pay for `train`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        if name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[name].partition(":")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(name)(getattr(importlib.import_module(f"mlrecipe.cli.{module}"), function))
+        return typer.main.get_command(alone)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"mlrecipe {mlrecipe.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    is_verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more: every node, every reason.")
+    ] = False,
+    is_quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")
+    ] = False,
+    shows_traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show the Python traceback of an error.")
+    ] = False,
+    is_offline: Annotated[
+        bool, typer.Option("--offline", help="Never ask the hub, not even for ids in the recipe.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Global options; they may stand before or after the command."""
+    ctx.obj = Settings(
+        is_verbose=is_verbose, is_quiet=is_quiet, shows_traceback=shows_traceback,
+        is_offline=is_offline,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Run one command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    from typer._click.exceptions import ClickException
+
+    arguments = _flags_first(arguments)
+    try:
+        app(arguments, standalone_mode=False, prog_name="mlrecipe")
+    except MlrecipeError as error:
+        if "--traceback" in arguments:
+            render.traceback()
+        render.error(error)
+        return error.exit_code
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        render.interrupted()
+        return 130
+    except BrokenPipeError:  # `mlrecipe show x | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+def _flags_first(arguments: list[str]) -> list[str]:
+    """Global flags moved before the command, so that they may be typed anywhere."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]
+    rest = [a for a in arguments[:end] if a not in GLOBAL_FLAGS]
+    return [*flags, *rest, *arguments[end:]]
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)

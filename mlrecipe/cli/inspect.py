@@ -1,0 +1,242 @@
+"""`mlrecipe inspect`: one node's output, where it comes from and what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from mlrecipe.cli import render
+from mlrecipe.cli.options import Json, Overrides
+from mlrecipe.cli.session import Session
+from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.pipeline.plan import Step
+from mlrecipe.pipeline.plan import plan as make_plan
+from mlrecipe.pipeline.request import Request
+from mlrecipe.store import values
+from mlrecipe.store.records import Record
+
+
+def inspect(
+    ctx: typer.Context,
+    node: Annotated[str, typer.Argument(metavar="NODE", help="Name of the node.")],
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="The recipe; by default the only one here, else the one used last.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    split: Annotated[str | None, typer.Option(help="Show rows of this split only.")] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Rows to show of each split.")] = 3,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Show only these columns.")
+    ] = None,
+    as_json: Json = False,
+    repl: Annotated[
+        bool, typer.Option("--repl", help="Open a Python prompt with the output as `data`.")
+    ] = False,
+) -> None:
+    """Show a node's output: where it comes from, how big it is, its schema, label counts and rows.
+
+    Example: mlrecipe inspect tokens imdb.toml --split test --rows 5
+    """
+    session = Session.guessed(recipe)
+    request = session.open(overrides, settings=ctx.obj)
+    step = make_plan(request, session.store, nodes=[node]).by_node[node]
+    record = step.record or session.store.latest(request.name, node)
+    if repl:
+        _prompt(session, node, record)
+        return
+    sample = _sample(session, record, split, rows, columns) if record else {}
+    if as_json:
+        render.document(_facts(request, step, record, sample))
+        return
+    _show(session, step, record)
+    _show_rows(sample)
+
+
+def _facts(
+    request: Request, step: Step, record: Record | None, sample: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `--json` prints; fields about the output are null when there is none."""
+    signature = step.node.found.signature
+    return {
+        "node": step.node.name,
+        "recipe": request.name,
+        "op": step.node.spec.use,
+        "code": f"{signature.file}:{signature.line}",
+        "status": step.status,
+        "reasons": list(step.reasons),
+        "inputs": [i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs],
+        "params": dict(step.parts["params"]),
+        "files": dict(step.parts["files"]),
+        "libraries": dict(step.parts["libraries"]),
+        "fingerprint": record.fingerprint if record else None,
+        "digest": record.digest if record else None,
+        "created": record.created if record else None,
+        "seconds": record.seconds if record else None,
+        "cpu_seconds": record.cpu_seconds if record else None,
+        "bytes": record.bytes if record else None,
+        "format": record.format if record else None,
+        "summary": {k: v for k, v in record.summary.items() if k != "sample"} if record else None,
+        "sample": sample,
+        "value": _json_value(record),
+    }
+
+
+def _json_value(record: Record | None) -> Any:
+    """The output itself where it is a small JSON value."""
+    if record is None or record.value is None:
+        return None
+    value = values.decode(record.value)
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return None
+    return value
+
+
+def _show(session: Session, step: Step, record: Record | None) -> None:
+    signature = step.node.found.signature
+    place = step.node.found.plugin or f"mlrecipe: {signature.qualname}, line {signature.line}"
+    inputs = ", ".join(i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs)
+    facts = [
+        ("node", f"{step.node.name} of {session.shown}"),
+        ("op", f"{step.node.spec.use} ({place})"),
+        ("inputs", inputs or "none"),
+        ("parameters", _pairs(step.parts["params"])),
+        *[("file", f"{k} = {e.text} ({len(e.files)} files)" if not e.is_hub else f"{k} = {e.text} (hub)")
+          for k, items in step.node.externals.items() for e in items],
+        ("libraries", " ".join(f"{k} {v}" for k, v in step.parts["libraries"].items()) or "none"),
+        ("status", f"{step.status}: {'; '.join(step.reasons)}"),
+    ]  # fmt: skip
+    if record is not None:
+        facts += [
+            ("fingerprint", record.fingerprint[:16]),
+            ("digest", record.digest[:16]),
+            ("made", f"{record.created[:19].replace('T', ' ')} UTC in {render.duration(record.seconds)} "
+                     f"({render.duration(record.cpu_seconds)} of CPU)"),
+            ("size", render.size(record.bytes)),
+            *_summary(record),
+        ]  # fmt: skip
+    if record is not None and step.record is None:
+        render.warn(
+            f"{step.node.name} would run now ({'; '.join(step.reasons)}); this is its last output"
+        )
+    for line in render.columns(facts, indent=""):
+        render.out(line)
+    if record is None:
+        render.out(
+            f"\nnothing stored yet; make it with: mlrecipe prepare {session.shown} {step.node.name}"
+        )
+
+
+def _summary(record: Record) -> list[tuple[str, str]]:
+    summary = record.summary
+    rows = ", ".join(f"{k or 'rows'} {v:,}" for k, v in summary.get("rows", {}).items())
+    facts = [
+        ("kind", summary.get("kind", "") + (f" {summary['text']}" if summary.get("text") else ""))
+    ]
+    if rows:
+        facts.append(("rows", rows))
+    facts += [("column", f"{k}: {v}") for k, v in summary.get("schema", {}).items()]
+    for column, splits in summary.get("labels", {}).items():
+        for split, counts in splits.items():
+            where = f"{column} in {split}" if split else column
+            facts.append(
+                ("labels", f"{where}: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
+            )
+    value = _json_value(record)
+    if record.value is not None:
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        facts.append(("value", text if len(text) < 4000 else text[:4000] + " …"))
+    return facts
+
+
+def _pairs(params: Mapping[str, Any]) -> str:
+    shown = [
+        f"{k} = {json.dumps(v, ensure_ascii=False, default=str)}"
+        for k, v in params.items()
+        if v is not None
+    ]
+    return ", ".join(shown) or "none"
+
+
+def _sample(
+    session: Session, record: Record, split: str | None, rows: int, columns: str | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of each split: from the record where it has enough of them, else from the output."""
+    counts: Mapping[str, int] = record.summary.get("rows", {})
+    if split is not None and split not in counts:
+        raise RequestError(
+            f"no split {split!r} in {record.node!r}", hint=did_you_mean(split, counts)
+        )
+    wanted = [split] if split is not None else list(counts)
+    names = [name.strip() for name in columns.split(",")] if columns else None
+    _check_columns(record, names)
+    kept: Mapping[str, Sequence[Mapping[str, Any]]] = record.summary.get("sample", {})
+    enough = all(len(kept.get(s, [])) >= min(rows, counts[s]) for s in wanted)
+    source = kept if enough else _load_rows(session, record, wanted, rows)
+    return {
+        s: [
+            {k: v for k, v in row.items() if names is None or k in names}
+            for row in list(source[s])[:rows]
+        ]
+        for s in wanted
+    }
+
+
+def _check_columns(record: Record, names: Sequence[str] | None) -> None:
+    schema: Mapping[str, str] = record.summary.get("schema", {})
+    for name in names or ():
+        if name not in schema:
+            raise RequestError(
+                f"no column {name!r} in {record.node!r}", hint=did_you_mean(name, schema)
+            )
+
+
+def _load_rows(
+    session: Session, record: Record, splits: Sequence[str], rows: int
+) -> dict[str, list[dict[str, Any]]]:
+    data: Any = session.store.load(record)
+    found = {}
+    for split in splits:
+        part = data[split] if split else data
+        head = part.select(range(min(rows, len(part)))) if hasattr(part, "select") else part[:rows]
+        found[split] = (
+            list(head.to_pylist()) if hasattr(head, "to_pylist") else [dict(r) for r in head]
+        )
+    return found
+
+
+def _show_rows(sample: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for split, rows in sample.items():
+        for number, row in enumerate(rows):
+            render.out(f"\n{split or 'row'}[{number}]")
+            for name, value in row.items():
+                text = (
+                    value
+                    if isinstance(value, str)
+                    else json.dumps(value, ensure_ascii=False, default=str)
+                )
+                render.out(f"  {name}: {text[:300]}{' …' if len(text) > 300 else ''}")
+
+
+def _prompt(session: Session, node: str, record: Record | None) -> None:
+    import code
+
+    if record is None:
+        raise RequestError(
+            f"nothing stored yet for {node!r}", hint=f"mlrecipe prepare {session.shown} {node}"
+        )
+    data = session.store.load(record)
+    code.interact(
+        banner=f"data is the output of {node}: {type(data).__name__}",
+        local={"data": data},
+        exitmsg="",
+    )

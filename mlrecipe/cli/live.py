@@ -1,0 +1,201 @@
+"""Live: what happens, as it happens: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mlrecipe import events
+from mlrecipe.cli import render
+from mlrecipe.cli.session import Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+HEARTBEAT = 5.0
+"""Seconds after which a plain log says that work goes on."""
+
+
+@contextmanager
+def live(settings: Settings) -> Iterator[None]:
+    """Show the events of the block on standard error."""
+    kind = _Bars if render.has_color(sys.stderr) else _Plain
+    shown = (_Silent if settings.is_quiet else kind)(shows_hits=settings.is_verbose)
+    with shown, events.listening(shown):
+        yield
+
+
+class _Plain:
+    """One line for what begins, ends or takes long."""
+
+    def __init__(self, *, shows_hits: bool = False) -> None:
+        self._shows_hits = shows_hits
+        self._lock = threading.Lock()
+        self._subject = ""
+        self._began = self._said = time.monotonic()
+        self._pace = HEARTBEAT
+        self._last: events.Progress | None = None
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> _Plain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def __call__(self, event: events.Event) -> None:
+        with self._lock:
+            self._show(event)
+
+    def _show(self, event: events.Event) -> None:
+        match event:
+            case events.NodeStarted(node=node, reason=reason):
+                self._begin(node)
+                self.line(f"{node}: running ({reason})")
+            case events.NodeWaiting(node=node, holder=holder):
+                self.line(f"{node}: waiting for {holder}, whose result will be used")
+            case events.NodeFinished(node=node, status="run", seconds=seconds, rows=rows):
+                self._end()
+                self.line(f"{node}: done in {render.duration(seconds)}{_rows(rows, seconds)}")
+            case events.NodeFinished(node=node, status="hit") if self._shows_hits:
+                self.line(f"{node}: in the store")
+            case events.NodeFailed(node=node):
+                self._end()
+                self.line(render.styled(f"{node}: failed", "red", to=sys.stderr))
+            case events.StageStarted(stage=stage, facts=facts):
+                self._begin(stage)
+                self._pace = 3 * HEARTBEAT
+                self.line(f"{stage}: {facts}")
+            case events.EpochFinished():
+                self.line(_epoch(event))
+            case events.Note(text=text, level="warning"):
+                render.warn(text)
+            case events.Note(text=text):
+                self.line(text)
+            case events.Progress():
+                self.progress(event)
+
+    def line(self, text: str) -> None:
+        self._said = time.monotonic()
+        render.say(text)
+
+    def progress(self, event: events.Progress) -> None:
+        self._last = event
+        if time.monotonic() - self._said >= self._pace:
+            self.line(f"{self._subject}: {_how_far(event, time.monotonic() - self._began)}")
+
+    def _begin(self, subject: str) -> None:
+        self._subject, self._last = subject, None
+        self._began = time.monotonic()
+        self._pace = HEARTBEAT
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._beat, daemon=True)
+            self._thread.start()
+
+    def _end(self) -> None:
+        self._subject, self._last = "", None
+
+    def _beat(self) -> None:
+        """Say that work goes on when an op itself says nothing."""
+        while not self._over.wait(0.5):
+            with self._lock:
+                now = time.monotonic()
+                if self._subject and now - self._said >= self._pace:
+                    far = _how_far(self._last, now - self._began) if self._last else "still running"
+                    self.line(
+                        f"{self._subject}: {far}, {render.duration(now - self._began)} so far"
+                    )
+
+
+class _Silent(_Plain):
+    def line(self, text: str) -> None:
+        self._said = time.monotonic()
+
+
+class _Bars(_Plain):
+    """A bar for what runs now, lines above it for what is done."""
+
+    def __init__(self, *, shows_hits: bool = False) -> None:
+        super().__init__(shows_hits=shows_hits)
+        self._bars: RichProgress | None = None
+        self._task: TaskID | None = None
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__(*_)
+        self._end()
+
+    def line(self, text: str) -> None:
+        self._said = time.monotonic()
+        if self._bars is not None:
+            self._bars.console.print(text, markup=False, highlight=False)
+        else:
+            render.say(text)
+
+    def progress(self, event: events.Progress) -> None:
+        if self._bars is None or self._task is None:
+            return
+        seconds = time.monotonic() - self._began
+        note = "  ".join([_speed(event, seconds), *_values(event.values)]).strip()
+        self._bars.update(self._task, completed=event.done, total=event.total, note=note)
+
+    def _begin(self, subject: str) -> None:
+        self._end()
+        self._subject, self._began = subject, time.monotonic()
+        self._bars = _make_bars()
+        self._bars.start()
+        self._task = self._bars.add_task(subject, total=None, note="")
+
+    def _end(self) -> None:
+        super()._end()
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = self._task = None
+
+
+def _make_bars() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+
+
+def _epoch(event: events.EpochFinished) -> str:
+    values = "  ".join(_values(event.metrics))
+    seconds = render.duration(event.seconds)
+    return f"epoch {event.epoch}/{event.epochs}  step {event.step}  {values}  ({seconds})"
+
+
+def _values(values: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value:.4f}" for name, value in values.items()]
+
+
+def _how_far(event: events.Progress, seconds: float) -> str:
+    total = f" of {event.total:,}" if event.total else ""
+    parts = [f"{event.done:,}{total} {event.unit}", _speed(event, seconds)]
+    if event.total and event.done:
+        parts.append(f"{render.duration(seconds * (event.total - event.done) / event.done)} left")
+    return ", ".join(parts + _values(event.values))
+
+
+def _speed(event: events.Progress, seconds: float) -> str:
+    speed = event.done / max(seconds, 1e-6)
+    return f"{speed:,.0f} {event.unit}/s" if speed >= 10 else f"{speed:.1f} {event.unit}/s"
+
+
+def _rows(rows: int | None, seconds: float) -> str:
+    if not rows:
+        return ""
+    speed = f", {rows / seconds:,.0f} rows/s" if seconds >= 0.1 else ""
+    return f", {rows:,} rows{speed}"

@@ -1,0 +1,141 @@
+"""`mlrecipe plan` and `mlrecipe prepare`: what the data graph would do, and doing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from mlrecipe.cli import render
+from mlrecipe.cli.live import live
+from mlrecipe.cli.options import Force, Json, Overrides, RecipeArgument
+from mlrecipe.cli.session import Session, Settings
+from mlrecipe.cli.statistics import show_statistics
+from mlrecipe.pipeline.plan import Plan, Step
+from mlrecipe.pipeline.plan import plan as make_plan
+from mlrecipe.pipeline.request import Request
+from mlrecipe.store.records import Record
+
+Nodes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NODE]...",
+        help="Only these nodes and what they need; all by default.",
+        show_default=False,
+    ),
+]
+
+_COLORS = {"hit": "green", "run": "yellow", "maybe": "cyan"}
+
+
+def plan(
+    ctx: typer.Context,
+    recipe: RecipeArgument,
+    nodes: Nodes = None,
+    overrides: Overrides = None,
+    force: Force = None,
+    as_json: Json = False,
+) -> None:
+    """Show what prepare would do and why; runs nothing.
+
+    hit: the output is in the store. run: it will run. maybe: that depends on what an input gives.
+
+    Example: mlrecipe plan imdb.toml --set nodes.tokens.max_length=64
+    """
+    session = Session.of(recipe)
+    request = session.open(overrides, settings=ctx.obj)
+    planned = make_plan(request, session.store, nodes=nodes or (), force=force or ())
+    if as_json:
+        render.document({"recipe": request.name, "steps": [_step(step) for step in planned.steps]})
+        return
+    if not planned.steps:
+        render.out(f"{session.shown} has no nodes")
+        return
+    width = max(len(step.node.name) for step in planned.steps)
+    for step in planned.steps:
+        status = render.styled(f"{step.status:<5}", _COLORS[step.status])
+        render.out(f"  {step.node.name:<{width}}  {status}  {_reasons(step.reasons)}")
+
+
+def prepare(
+    ctx: typer.Context,
+    recipe: RecipeArgument,
+    nodes: Nodes = None,
+    overrides: Overrides = None,
+    force: Force = None,
+) -> None:
+    """Run the data graph: only what is not in the store.
+
+    Example: mlrecipe prepare imdb.toml
+    """
+    session = Session.of(recipe)
+    request = session.open(overrides, settings=ctx.obj)
+    records = carry_out(session, request, ctx.obj, nodes=nodes or (), force=force or ())
+    for name, record in records.items():
+        if record.op == "statistics":
+            show_statistics(name, session.store.load(record))
+
+
+def carry_out(
+    session: Session,
+    request: Request,
+    settings: Settings,
+    *,
+    nodes: Collection[str] = (),
+    force: Collection[str] = (),
+) -> Mapping[str, Record]:
+    """Plan and execute; says in one line what was done.
+
+    Raises:
+        MlrecipeError: a node failed; what finished is in the store.
+    """
+    began = time.perf_counter()
+    planned = make_plan(request, session.store, nodes=nodes, force=force)
+    session.remember()
+    if planned.is_done:
+        if settings.is_verbose:
+            for step in planned.steps:
+                render.say(f"{step.node.name}: in the store ({_reasons(step.reasons)})")
+        if not settings.is_quiet:
+            render.say(f"{session.shown}: {len(planned.steps)} nodes, all in the store")
+        return {step.node.name: step.record for step in planned.steps if step.record is not None}
+    return _execute(session, request, settings, planned, began)
+
+
+def _execute(
+    session: Session, request: Request, settings: Settings, planned: Plan, began: float
+) -> Mapping[str, Record]:
+    from mlrecipe.pipeline.execute import execute
+
+    session.load_plugins(request)
+    session.store.tidy()
+    with live(settings):
+        results = execute(planned, request, session.store)
+    hits = len(results.records) - len(results.ran)
+    parts = [f"{len(results.ran)} run", f"{hits} in the store"]
+    if results.failures:
+        parts.append(f"{len(results.failures)} failed, {len(results.skipped)} not reached")
+    seconds = render.duration(time.perf_counter() - began)
+    if not settings.is_quiet:
+        render.say(f"{session.shown}: {len(planned.steps)} nodes ({', '.join(parts)}) in {seconds}")
+    results.raise_failures()
+    return results.records
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "node": step.node.name,
+        "op": step.node.spec.use,
+        "status": step.status,
+        "reasons": list(step.reasons),
+        "fingerprint": step.record.fingerprint if step.record else None,
+    }
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    shown = list(reasons[:4])
+    if len(reasons) > 4:
+        shown.append(f"and {len(reasons) - 4} more")
+    return "; ".join(shown)

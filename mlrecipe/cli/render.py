@@ -1,0 +1,126 @@
+"""Printing: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback as tracebacks
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from mlrecipe.errors import MlrecipeError, RecipeError
+
+_COLORS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
+
+
+def out(text: str = "") -> None:
+    """A line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def say(text: str) -> None:
+    """A line about the work."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def document(data: Any) -> None:
+    """One JSON document as the whole result."""
+    out(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+def styled(text: str, color: str, *, to: TextIO | None = None) -> str:
+    """The text in a colour, where the stream is a terminal that wants colours."""
+    if not has_color(to or sys.stdout):
+        return text
+    return f"\x1b[{_COLORS[color]}m{text}\x1b[0m"
+
+
+def has_color(stream: TextIO) -> bool:
+    """Whether colours may be written: a terminal, and `NO_COLOR` not set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def error(problem: MlrecipeError) -> None:
+    """An error as the user sees it: what, where, what to do."""
+    label = styled("error:", "red", to=sys.stderr)
+    if not isinstance(problem, RecipeError):
+        say(f"{label} {problem}")
+        return
+    count = len(problem.problems)
+    if count == 1:
+        say(f"{label} {problem.problems[0]}")
+        return
+    say(f"{label} {problem.subject} has {count} problems; nothing was run")
+    width = max(len(p.where) for p in problem.problems)
+    for item in problem.problems:
+        text = f"{item.key}: {item.message}" if item.key else item.message
+        say(f"  {item.where:<{width}}  {text}")
+
+
+def traceback() -> None:
+    """The Python traceback of the error that is being handled."""
+    tracebacks.print_exc(file=sys.stderr)
+
+
+def interrupted() -> None:
+    """What Ctrl-C left."""
+    say(styled("interrupted: every finished node is in the store", "yellow", to=sys.stderr))
+
+
+def warn(text: str) -> None:
+    """Something that deserves attention."""
+    say(f"{styled('warning:', 'yellow', to=sys.stderr)} {text}")
+
+
+def columns(rows: Iterable[Sequence[str]], *, gap: str = "  ", indent: str = "  ") -> list[str]:
+    """Rows of cells as aligned lines; the last cell is not padded."""
+    table = [list(row) for row in rows]
+    if not table:
+        return []
+    widths = [
+        max((len(row[i]) for row in table if i < len(row)), default=0)
+        for i in range(max(map(len, table)))
+    ]
+    lines = []
+    for row in table:
+        cells = [cell.ljust(widths[i]) for i, cell in enumerate(row[:-1])]
+        lines.append((indent + gap.join([*cells, row[-1]])).rstrip())
+    return lines
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, to: TextIO | None = None) -> None:
+    """A table with a header, on standard output."""
+    body = [list(header), *[list(row) for row in rows]]
+    lines = columns(body)
+    out(styled(lines[0], "bold"))
+    for line in lines[1:]:
+        out(line)
+
+
+def metrics(values: Mapping[str, float]) -> list[Sequence[str]]:
+    """Metrics as name and value, four decimals."""
+    return [(name, f"{value:.4f}") for name, value in values.items()]
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `1 h 05 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: int) -> str:
+    """`312 B`, `4.1 kB`, `27 MB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError

@@ -1,0 +1,110 @@
+"""A session: which recipe, project and store one command works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mlrecipe import plugins
+from mlrecipe.errors import RequestError
+from mlrecipe.pipeline.request import Request, open_request
+from mlrecipe.recipe.project import find_recipe, project_of, shown
+from mlrecipe.store.store import Store
+
+_LAST = "last-recipe"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the global options say."""
+
+    is_verbose: bool = False
+    is_quiet: bool = False
+    shows_traceback: bool = False
+    is_offline: bool = False
+
+
+class Session:
+    """The recipe at `path` and the project and store that go with it."""
+
+    def __init__(self, path: Path, *, here: Path) -> None:
+        self.path = path
+        self.here = here
+        self.project = project_of(path.parent)
+
+    @classmethod
+    def of(cls, recipe: str) -> Session:
+        """The session of a recipe argument."""
+        here = Path.cwd()
+        return cls(find_recipe(recipe, here=here), here=here)
+
+    @classmethod
+    def guessed(cls, recipe: str | None) -> Session:
+        """The session of the recipe named, else of the only one here, else of the one used last.
+
+        Raises:
+            RequestError: it cannot be told which recipe is meant.
+        """
+        if recipe is not None:
+            return cls.of(recipe)
+        here = Path.cwd()
+        project = project_of(here)
+        known = [p.resolve() for p in sorted(here.glob("*.toml")) if p.name != "pyproject.toml"]
+        if len(known) == 1:
+            return cls(known[0], here=here)
+        last = Store(store_root(project)).memo.get(_LAST)
+        if last is not None and (project / last).is_file():
+            return cls(project / last, here=here)
+        known += sorted((project / "recipes").glob("*.toml"))
+        names = (
+            ", ".join(sorted({shown(path, here=here) for path in known})) or "there is none here"
+        )
+        raise RequestError("which recipe? name it after the node", hint=f"recipes: {names}")
+
+    @property
+    def shown(self) -> str:
+        """The recipe's path as the user knows it."""
+        return shown(self.path, here=self.here)
+
+    @cached_property
+    def store(self) -> Store:
+        """The project's store; nothing is written before it is used."""
+        return Store(store_root(self.project))
+
+    def open(self, overrides: Sequence[str] | None, *, settings: Settings) -> Request:
+        """The checked recipe; from here on the hub is reachable only if the recipe names an id of it."""
+        request = open_request(
+            self.path, tuple(overrides or ()), here=self.here, memo=self.store.memo
+        )
+        _quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
+        return request
+
+    def remember(self) -> None:
+        """Note that this recipe was used last in its project."""
+        self.store.memo.set(_LAST, self.path.relative_to(self.project).as_posix())
+
+    def load_plugins(self, request: Request) -> None:
+        """Import the recipe's own files."""
+        plugins.load(request.catalog.plugins, project=self.project)
+
+
+def store_root(project: Path) -> Path:
+    """Where a project's results are kept."""
+    return Path(os.environ.get("MLRECIPE_STORE") or project / ".mlrecipe" / "store").absolute()
+
+
+def _quiet_libraries(*, is_offline: bool) -> None:
+    """Settings that the libraries read when they are imported: no telemetry, no chatter, no surprise calls."""
+    settings = {
+        "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }  # fmt: skip
+    defaults = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "true"}
+    if is_offline:
+        settings["HF_HUB_OFFLINE"] = "1"
+    os.environ.update(settings)
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
