@@ -82,7 +82,7 @@ def lines(*, path: mlrecipe.File):
 
 
 @mlrecipe.op("fail")
-def fail(values=None, *, message: str = "it broke"):
+def fail(*, message: str = "it broke"):
     """Never works."""
     note("fail")
     raise ValueError(message)
@@ -199,15 +199,16 @@ class Work:
             [sys.executable, "-m", "mlrecipe", *arguments],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str, **environment: str) -> Done:
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> Done:
         """`python -m mlrecipe …` in the project, to its end."""
         with self.start(*arguments, **environment) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(stdin, timeout=60)
         return Done(process.returncode, out, err)
 
     def python(self, code: str, **environment: str) -> Done:

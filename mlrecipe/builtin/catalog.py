@@ -109,34 +109,28 @@ SCHEDULERS = {
     "polynomial": "mlrecipe.training.schedules:polynomial",
 }
 
+# Left out: those that TOML cannot set up, for they need functions or a module of one's own, and
+# those that print.
 CALLBACKS = {
-    "BackboneFinetuning": f"{_CALLBACKS}.finetuning:BackboneFinetuning",
     "DeviceStatsMonitor": f"{_CALLBACKS}.device_stats_monitor:DeviceStatsMonitor",
     "EMAWeightAveraging": f"{_CALLBACKS}.weight_averaging:EMAWeightAveraging",
-    "EarlyStopping": f"{_CALLBACKS}.early_stopping:EarlyStopping",
-    "GradientAccumulationScheduler": (
-        f"{_CALLBACKS}.gradient_accumulation_scheduler:GradientAccumulationScheduler"
-    ),
-    "LearningRateFinder": f"{_CALLBACKS}.lr_finder:LearningRateFinder",
+    "EarlyStopping": "mlrecipe.training.lightning:EarlyStopping",
     "LearningRateMonitor": f"{_CALLBACKS}.lr_monitor:LearningRateMonitor",
     "ModelCheckpoint": f"{_CALLBACKS}.model_checkpoint:ModelCheckpoint",
     "ModelPruning": f"{_CALLBACKS}.pruning:ModelPruning",
-    "ModelSummary": f"{_CALLBACKS}.model_summary:ModelSummary",
     "OnExceptionCheckpoint": f"{_CALLBACKS}.on_exception_checkpoint:OnExceptionCheckpoint",
-    "RichModelSummary": f"{_CALLBACKS}.rich_model_summary:RichModelSummary",
     "SpikeDetection": f"{_CALLBACKS}.spike:SpikeDetection",
     "StochasticWeightAveraging": f"{_CALLBACKS}.stochastic_weight_avg:StochasticWeightAveraging",
-    "ThroughputMonitor": f"{_CALLBACKS}.throughput_monitor:ThroughputMonitor",
     "Timer": f"{_CALLBACKS}.timer:Timer",
     "WeightAveraging": f"{_CALLBACKS}.weight_averaging:WeightAveraging",
 }
 
 LOGGERS = {
-    "CSVLogger": f"{_LOGGERS}.csv_logs:CSVLogger",
+    "CSVLogger": "mlrecipe.training.lightning:CSVLogger",
     "CometLogger": f"{_LOGGERS}.comet:CometLogger",
     "LitLogger": f"{_LOGGERS}.litlogger:LitLogger",
     "MLFlowLogger": f"{_LOGGERS}.mlflow:MLFlowLogger",
-    "TensorBoardLogger": f"{_LOGGERS}.tensorboard:TensorBoardLogger",
+    "TensorBoardLogger": "mlrecipe.training.lightning:TensorBoardLogger",
     "WandbLogger": f"{_LOGGERS}.wandb:WandbLogger",
 }
 

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 import mlrecipe
 from mlrecipe.cli import render
 from mlrecipe.cli.session import Settings
-from mlrecipe.errors import MlrecipeError
+from mlrecipe.errors import MlrecipeError, RequestError, did_you_mean
 
 GLOBAL_FLAGS = {
     "--verbose": "is_verbose",
@@ -24,6 +24,8 @@ GLOBAL_FLAGS = {
     "--traceback": "shows_traceback",
     "--offline": "is_offline",
 }
+
+INTERRUPTED = 130
 
 _HELP = """One TOML file per machine-learning experiment.
 
@@ -54,6 +56,11 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise RequestError(f"no command {args[0]!r}", hint=did_you_mean(args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, name: str) -> Any:
         if name not in COMMANDS:
@@ -118,24 +125,24 @@ def run(arguments: list[str]) -> int:
 
     arguments = _flags_first(arguments)
     try:
-        app(arguments, standalone_mode=False, prog_name="mlrecipe")
+        code = app(arguments, standalone_mode=False, prog_name="mlrecipe")
+        sys.stdout.flush()
     except MlrecipeError as error:
         if "--traceback" in arguments:
             render.traceback()
         render.error(error)
         return error.exit_code
-    except typer.Exit as leaving:
-        return leaving.exit_code
     except ClickException as error:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        render.interrupted()
-        return 130
-    except BrokenPipeError:  # `mlrecipe show x | head`
+        code = INTERRUPTED
+    except (BrokenPipeError, render.ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return 0
+    if code == 130:  # typer's for Ctrl-C
+        render.interrupted()
+    return code if isinstance(code, int) else 0  # an int: of `typer.Exit`
 
 
 def _flags_first(arguments: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from mlrecipe.cli import render
 from mlrecipe.cli.options import Json, Overrides, RecipeArgument
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import Problem, RecipeError
+from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
 
 
@@ -26,6 +27,8 @@ def check(
     session = Session.of(recipe)
     try:
         request = session.open(overrides, settings=ctx.obj)
+        if _is_for_training(request):
+            stages.check_trainable(request)
     except RecipeError as error:
         if not as_json:
             raise
@@ -37,6 +40,12 @@ def check(
         render.document({"recipe": session.shown, "problems": []})
     else:
         render.out(f"{session.shown}: no problems ({_facts(request)})")
+
+
+def _is_for_training(request: Request) -> bool:
+    """Whether the recipe goes beyond data, so that all that training needs should be there."""
+    recipe = request.loaded.recipe
+    return bool(recipe.train.data) or (recipe.model is not None and recipe.task is not None)
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

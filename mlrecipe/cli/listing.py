@@ -11,7 +11,8 @@ from mlrecipe.cli import render
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.code.catalog import Catalog, Found
-from mlrecipe.code.signatures import REQUIRED, Parameter
+from mlrecipe.code.defaults import REQUIRED
+from mlrecipe.code.signatures import Parameter
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.registry import KINDS, Kind
 
@@ -40,12 +41,12 @@ def list_(
         for plural, kind in PLURALS.items():
             render.out(f"  {plural:<12} {len(Catalog().names(kind))}")
         return
-    kind = PLURALS.get(what) or PLURALS.get(f"{what}s")
-    if kind is None:
+    plural = what if what in PLURALS else f"{what}s"
+    if plural not in PLURALS:
         raise RequestError(
             f"nothing called {what!r} can be listed", hint=did_you_mean(what, PLURALS)
         )
-    catalog = _catalog(ctx, recipe)
+    kind, catalog = PLURALS[plural], _catalog(ctx, recipe)
     if name is not None:
         _one(catalog, kind, name, as_json=as_json)
     else:
@@ -118,11 +119,11 @@ def _facts(name: str, found: Found) -> dict[str, Any]:
 
 
 def _first_line(found: Found) -> str:
-    return found.signature.doc.strip().split("\n")[0] if found.signature.doc else ""
+    return found.signature.doc.strip().partition("\n")[0] if found.signature.doc else ""
 
 
 def _without_arguments(doc: str) -> str:
-    return doc.split("\nArgs:")[0].strip()
+    return doc.partition("\nArgs:")[0].strip()
 
 
 def _default(parameter: Parameter) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-HEARTBEAT = 5.0
-"""Seconds after which a plain log says that work goes on."""
+HEARTBEAT = 4.0
+"""Seconds after which a plain log says that work goes on: with those between two looks, below 5."""
 
 
 @contextmanager

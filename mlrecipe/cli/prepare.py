@@ -73,6 +73,11 @@ def prepare(
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
     records = carry_out(session, request, ctx.obj, nodes=nodes or (), force=force or ())
+    report(session, records)
+
+
+def report(session: Session, records: Mapping[str, Record]) -> None:
+    """Print what the recipe's nodes of the op `statistics` found."""
     for name, record in records.items():
         if record.op == "statistics":
             show_statistics(name, session.store.load(record))

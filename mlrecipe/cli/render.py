@@ -14,9 +14,20 @@ from mlrecipe.errors import MlrecipeError, RecipeError
 _COLORS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
 
 
+class ReaderGone(Exception):
+    """Whoever read the results has enough: `mlrecipe show x | head`."""
+
+
 def out(text: str = "") -> None:
-    """A line of the result."""
-    sys.stdout.write(f"{text}\n")
+    """A line of the result.
+
+    Raises:
+        ReaderGone: nobody reads it any more.
+    """
+    try:
+        sys.stdout.write(f"{text}\n")
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
 def say(text: str) -> None:
@@ -66,7 +77,7 @@ def traceback() -> None:
 
 def interrupted() -> None:
     """What Ctrl-C left."""
-    say(styled("interrupted: every finished node is in the store", "yellow", to=sys.stderr))
+    say(styled("interrupted: what was finished is kept", "yellow", to=sys.stderr))
 
 
 def warn(text: str) -> None:
@@ -90,13 +101,15 @@ def columns(rows: Iterable[Sequence[str]], *, gap: str = "  ", indent: str = "  
     return lines
 
 
-def grid(header: Sequence[str], rows: Iterable[Sequence[str]], *, to: TextIO | None = None) -> None:
-    """A table with a header, on standard output."""
-    body = [list(header), *[list(row) for row in rows]]
-    lines = columns(body)
-    out(styled(lines[0], "bold"))
-    for line in lines[1:]:
-        out(line)
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table with a header on standard output; cells but the first of a row stand right."""
+    table = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    for number, row in enumerate(table):
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        line = ("  " + "  ".join(cells)).rstrip()
+        out(line if number else styled(line, "bold"))
 
 
 def metrics(values: Mapping[str, float]) -> list[Sequence[str]]:

@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from mlrecipe import plugins
-from mlrecipe.errors import RequestError
+from mlrecipe.errors import DataError, RequestError
 from mlrecipe.pipeline.request import Request, open_request
+from mlrecipe.pipeline.stages import placed
 from mlrecipe.recipe.project import find_recipe, project_of, shown
 from mlrecipe.store.store import Store
+from mlrecipe.training.checks import validate_request
 
 _LAST = "last-recipe"
 
@@ -79,6 +81,7 @@ class Session:
         request = open_request(
             self.path, tuple(overrides or ()), here=self.here, memo=self.store.memo
         )
+        _check_training(request)
         _quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
         return request
 
@@ -89,6 +92,20 @@ class Session:
     def load_plugins(self, request: Request) -> None:
         """Import the recipe's own files."""
         plugins.load(request.catalog.plugins, project=self.project)
+
+
+def _check_training(request: Request) -> None:
+    """Raise for what is wrong with `[train]` whatever the data."""
+    recipe = request.loaded.recipe
+    if recipe.task is None:
+        return
+    found = request.catalog.find("task", recipe.task.use)
+    default = found.signature.params.get("metrics") if found else None
+    metrics = recipe.task.params.get("metrics", default.default if default else None)
+    try:
+        validate_request(spec=recipe.train, metrics=metrics if isinstance(metrics, list) else None)
+    except DataError as error:
+        raise placed(error, request) from error
 
 
 def store_root(project: Path) -> Path:
@@ -102,7 +119,12 @@ def _quiet_libraries(*, is_offline: bool) -> None:
         "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }  # fmt: skip
-    defaults = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "true"}
+    defaults = {
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "true",
+        # OpenMP's threads spin while they wait: on a busy machine that costs many times the work.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
     if is_offline:
         settings["HF_HUB_OFFLINE"] = "1"
     os.environ.update(settings)

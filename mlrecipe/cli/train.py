@@ -12,7 +12,7 @@ import typer
 from mlrecipe.cli import render
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import Force, Json, Overrides, RecipeArgument
-from mlrecipe.cli.prepare import carry_out
+from mlrecipe.cli.prepare import carry_out, report
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import stages
@@ -89,7 +89,9 @@ def run(
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
     stages.check_trainable(request)
-    records = _prepared(session, request, ctx.obj, force=force or ())
+    records = carry_out(session, request, ctx.obj, force=force or ())
+    if not as_json:
+        report(session, records)
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
     trained = known or _train(session, request, records, ctx.obj)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.code import kinds, signatures
+from mlrecipe.code import defaults, kinds, signatures
 from mlrecipe.code.signatures import Signature
 from mlrecipe.code.stamps import is_settled, stamp
 from mlrecipe.errors import Problem
@@ -153,7 +153,7 @@ class Catalog:
         if text is None:
             return None
         data: dict[str, Any] = json.loads(text)
-        if data["stamp"] != stamp(path) or data["reader"] != _reader():
+        if data["stamp"] != stamp(path) or data.get("reader") != _reader():
             return None
         return [signatures.from_json(item) for item in data["found"]]
 
@@ -189,7 +189,7 @@ def source_file(target: str) -> Path | None:
 
 def _reader() -> list[str | None]:
     """Stamps of the code that reads signatures: what other code read is not to be relied on."""
-    return [stamp(Path(str(module.__file__))) for module in (signatures, kinds)]
+    return [stamp(Path(str(module.__file__))) for module in (signatures, defaults, kinds)]
 
 
 def _is_project(target: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlrecipe.code import kinds
+from mlrecipe.code import defaults, kinds
+from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.kinds import ANY, Kind
 from mlrecipe.registry import KINDS
 
@@ -16,22 +17,6 @@ RESERVED = ("use", "inputs", "cache", "force", "version")
 
 FILLED = ("seed", "limit", "scratch")
 """Keyword-only parameters that mlrecipe fills in when the recipe does not."""
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "required"
-
-
-REQUIRED = _Required()
-"""Default of a parameter that has none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A default that is no literal; it stays with the code, whose digest covers it."""
-
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +99,7 @@ def classes(source: str, file: str) -> dict[str, Signature]:
 def to_json(signature: Signature) -> dict[str, Any]:
     """The signature as JSON values; `from_json` gives it back."""
     params = [
-        [p.name, kinds.to_json(p.kind), _default_to_json(p.default), p.doc]
+        [p.name, kinds.to_json(p.kind), defaults.to_json(p.default), p.doc]
         for p in signature.params.values()
     ]
     plain = {name: getattr(signature, name) for name in _PLAIN}
@@ -125,7 +110,7 @@ def from_json(data: Mapping[str, Any]) -> Signature:
     """The signature that `to_json` wrote."""
     params = {
         name: Parameter(
-            name=name, kind=kinds.from_json(kind), default=_default_from_json(default), doc=doc
+            name=name, kind=kinds.from_json(kind), default=defaults.from_json(default), doc=doc
         )
         for name, kind, default, doc in data["params"]
     }
@@ -205,11 +190,11 @@ def _decorator_arguments(
     if decorator is None:
         return fallback, {}, []
     problems: list[str] = []
-    name = _literal(decorator.args[0]) if decorator.args else None
+    name = defaults.literal(decorator.args[0]) if decorator.args else None
     if not isinstance(name, str):
         problems.append("the name given to the decorator must be a text written out")
         name = fallback
-    options = {k.arg: _literal(k.value) for k in decorator.keywords if k.arg}
+    options = {k.arg: defaults.literal(k.value) for k in decorator.keywords if k.arg}
     for key, value in options.items():
         if isinstance(value, Unreadable):
             problems.append(f"{key}={value.source} must be written out: it is read without running")
@@ -230,8 +215,9 @@ def _function_parameters(
 
 
 def _parameter(arg: ast.arg, default: ast.expr | None) -> Parameter:
-    value = REQUIRED if default is None else _literal(default)
-    return Parameter(name=arg.arg, kind=kinds.parse(arg.annotation), default=value)
+    kind = kinds.parse(arg.annotation)
+    value = REQUIRED if default is None else defaults.of(default, kind)
+    return Parameter(name=arg.arg, kind=kind, default=value)
 
 
 def _class_parameters(node: ast.ClassDef, tree: ast.Module) -> tuple[dict[str, Parameter], bool]:
@@ -262,45 +248,14 @@ def _field_parameters(node: ast.ClassDef) -> dict[str, Parameter]:
     following: Iterable[ast.stmt | None] = [*node.body[1:], None]
     for item, after in zip(node.body, following, strict=True):
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-            default = REQUIRED if item.value is None else _field_default(item.value)
+            kind = kinds.parse(item.annotation)
+            default = REQUIRED if item.value is None else defaults.of_field(item.value, kind)
             doc = ""
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
                 doc = " ".join(str(after.value.value).split())
             name = item.target.id
-            params[name] = Parameter(
-                name=name, kind=kinds.parse(item.annotation), default=default, doc=doc
-            )
+            params[name] = Parameter(name=name, kind=kind, default=default, doc=doc)
     return params
-
-
-def _field_default(node: ast.expr) -> Any:
-    """The default of a dataclass field; `field(default_factory=…)` for lists, dicts and literal lambdas."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "field":
-        for keyword in node.keywords:
-            if keyword.arg == "default":
-                return _literal(keyword.value)
-            if keyword.arg == "default_factory":
-                return _factory_default(keyword.value)
-        return REQUIRED
-    return _literal(node)
-
-
-def _factory_default(node: ast.expr) -> Any:
-    match node:
-        case ast.Name(id="list"):
-            return []
-        case ast.Name(id="dict"):
-            return {}
-        case ast.Lambda(body=body):
-            return _literal(body)
-    return Unreadable(source=ast.unparse(node))
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return Unreadable(source=ast.unparse(node))
 
 
 def _argument_docs(doc: str) -> dict[str, str]:
@@ -321,24 +276,6 @@ def _argument_docs(doc: str) -> dict[str, str]:
         elif text and current:
             docs[current] = f"{docs[current]} {text}".strip()
     return docs
-
-
-def _default_to_json(default: Any) -> Any:
-    if default is REQUIRED:
-        return {"kind": "required"}
-    if isinstance(default, Unreadable):
-        return {"kind": "unreadable", "source": default.source}
-    if isinstance(default, tuple):
-        return {"kind": "tuple", "value": list(default)}
-    return {"kind": "value", "value": default}
-
-
-def _default_from_json(data: Mapping[str, Any]) -> Any:
-    if data["kind"] == "required":
-        return REQUIRED
-    if data["kind"] == "unreadable":
-        return Unreadable(source=data["source"])
-    return tuple(data["value"]) if data["kind"] == "tuple" else data["value"]
 
 
 def _options_to_json(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog, Found
-from mlrecipe.code.signatures import REQUIRED, Signature, Unreadable
+from mlrecipe.code.defaults import REQUIRED, Unreadable
+from mlrecipe.code.signatures import Signature
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph import externals
 from mlrecipe.graph.externals import External
@@ -101,11 +102,20 @@ def check(tree: Tree, catalog: Catalog) -> list[Problem]:
     Works on the plain values, so that these problems come together with all others of the recipe.
     """
     nodes = tree.values.get("nodes", {})
-    tables = {n: t for n, t in nodes.items() if isinstance(t, Mapping)} if nodes else {}
+    tables = _tables(nodes) if isinstance(nodes, Mapping) else {}
     problems: list[Problem] = []
     for name, table in tables.items():
         problems += _check_inputs(name, table, tables, tree, catalog)
     return problems + _check_cycles(tables, tree)
+
+
+def _tables(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The nodes that are tables, without inputs of a type that is reported elsewhere."""
+    return {
+        name: table
+        for name, table in nodes.items()
+        if isinstance(table, Mapping) and isinstance(table.get("inputs", []), (str, list, Mapping))
+    }
 
 
 def _bind(name: str, spec: NodeSpec, found: Found, loaded: Loaded) -> Node:
@@ -201,7 +211,11 @@ def _arity(written: Any, signature: Signature) -> str:
     count = 1 if isinstance(written, str) else len(written or [])
     if signature.variadic:
         least = max(1, len(names))
-        return "" if count >= least else f"{op} needs at least {least} inputs, got {count}"
+        return (
+            ""
+            if count >= least
+            else f"{op} needs at least {least} input{'s' * (least > 1)}, got {count}"
+        )
     if count == len(names):
         return ""
     if not names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import traceback
 from collections.abc import Mapping
@@ -153,7 +154,7 @@ def _run(
 def _call(node: Node, store: Store, records: Mapping[str, Record], scratch: Path) -> Any:
     function = registries["op"].get(node.spec.use)
     values = [_input(store, records[i.node], i.entry, node) for i in node.inputs]
-    arguments = dict(node.arguments)
+    arguments = copy.deepcopy(dict(node.arguments))
     if "scratch" in node.found.signature.params:
         arguments["scratch"] = scratch
     return function(*values, **arguments)

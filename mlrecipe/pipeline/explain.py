@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 FIRST = "never run before"
@@ -15,20 +15,32 @@ def differences(now: Mapping[str, Any], then: Mapping[str, Any] | None, op: str)
     if now["op"] != then.get("op"):
         return [f"op {then.get('op')} → {now['op']}"]
     return [
-        *_values("version", {"": now["version"]}, {"": then.get("version")}),
+        *_values("version", {"": _version(now)}, {"": _version(then)}, show=str),
         *_values("", now["params"], then.get("params", {})),
         *_files(now["files"], then.get("files", {})),
         *_code(now["symbols"], then.get("symbols", {}), now, then, op),
-        *_values("library ", now["libraries"], then.get("libraries", {})),
+        *_values("library ", now["libraries"], then.get("libraries", {}), show=_known),
         *_inputs(now, then),
     ]
 
 
-def _values(prefix: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
+def _version(parts: Mapping[str, Any]) -> str:
+    """The hand-set versions of op and node."""
+    return " ".join(text for text in parts.get("version", []) if text) or "none"
+
+
+def _values(
+    prefix: str,
+    now: Mapping[str, Any],
+    then: Mapping[str, Any],
+    *,
+    show: Callable[[Any], str] | None = None,
+) -> list[str]:
+    show = show or _short
     found = []
     for key in sorted(now.keys() | then.keys()):
         if now.get(key) != then.get(key):
-            old, new = _short(then.get(key)), _short(now.get(key))
+            old, new = show(then.get(key)), show(now.get(key))
             found.append(f"{prefix}{key} {old} → {new}".strip())
     return found
 
@@ -88,6 +100,10 @@ def _inputs(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
         for new, old in pairs
         if new[1] != old[1]
     ]
+
+
+def _known(version: Any) -> str:
+    return str(version or "none")
 
 
 def _short(value: Any) -> str:

@@ -136,15 +136,15 @@ def _judge(
     return "run", _reasons(request, store, step, prints.shown(step.parts)), None
 
 
-def _restore(steps: Mapping[str, Step], store: Store, wanted: Collection[str]) -> dict[str, Step]:
+def _restore(steps: dict[str, Step], store: Store, wanted: Collection[str]) -> dict[str, Step]:
     """The steps with those run again whose stored output is gone or damaged and will be needed.
 
     An output that nothing needs may be gone: its digest, which names what depends on it, is on record.
     """
     needed = set(wanted)
     changed: dict[str, Step] = {}
-    for step in reversed(steps.values()):
-        name = step.node.name
+    for name, planned in reversed(steps.items()):
+        step = planned
         if step.status == "hit" and step.record is not None and name in needed:
             damage = store.damage(step.record)
             if damage:

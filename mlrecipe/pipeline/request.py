@@ -99,7 +99,7 @@ def _component_problems(request: Request) -> list[Problem]:
     problems = []
     for kind in ("model", "task"):
         component: Component | None = getattr(request.loaded.recipe, kind)
-        found = request.catalog.find(kind, component.use) if component else None  # type: ignore[arg-type]
+        found = request.catalog.find(kind, component.use) if component else None
         for key, value in component.params.items() if component and found else ():
             parameter = found.signature.params.get(key) if found else None
             named = externals.resolve(

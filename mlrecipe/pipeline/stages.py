@@ -30,12 +30,11 @@ def check_trainable(request: Request) -> None:
         RecipeError: with everything that is missing.
     """
     recipe = request.loaded.recipe
-    problems = []
-    for key in _PATHS:
-        if getattr(recipe, key) is None:
-            problems.append(
-                request.tree.problem((key,), f"training needs a [{key}] table with `use`")
-            )
+    problems = [
+        request.tree.problem((key,), f"training needs a [{key}] table with `use`")
+        for key in _PATHS
+        if getattr(recipe, key) is None
+    ]
     if not recipe.train.data:
         message = "training needs `data`, the node whose splits it learns from"
         problems.append(request.tree.problem(("train", "data"), message))

@@ -23,6 +23,10 @@ class _Unresolved(Exception):
     """A reference that cannot be resolved, with the message for the user."""
 
 
+class _Echo(Exception):
+    """A reference to something unresolved, which is reported there."""
+
+
 def interpolate(tree: Tree, *, recipe_dir: str) -> list[Problem]:
     """Replace every reference in the tree by its value; returns what could not be resolved."""
     resolver = _Resolver(tree.values, recipe_dir)
@@ -32,6 +36,8 @@ def interpolate(tree: Tree, *, recipe_dir: str) -> list[Problem]:
             _put(tree.values, path, resolver.resolve(value, (path,)))
         except _Unresolved as error:
             problems.append(tree.problem(path, str(error)))
+            _put(tree.values, path, UNRESOLVED)
+        except _Echo:
             _put(tree.values, path, UNRESOLVED)
     return problems
 
@@ -57,6 +63,8 @@ class _Resolver:
         if match[0] == "$${":
             return "${"
         found = self._refer(match[1], chain)
+        if found is UNRESOLVED:
+            raise _Echo
         if isinstance(found, (dict, list)):
             raise _Unresolved(f"{match[0]} is no single value and cannot stand inside a text")
         if isinstance(found, bool):

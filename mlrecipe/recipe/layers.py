@@ -140,7 +140,7 @@ def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Problem]]:
         try:
             return tomli.loads(data.decode()), problems
         except tomli.TOMLDecodeError as error:
-            repeats = [r for r in positions(data.decode()).repeats]
+            repeats = positions(data.decode()).repeats
             if not repeats:
                 message = f"not valid TOML: {_lower(error.msg)}"
                 place = (error.lineno, error.colno)

@@ -105,8 +105,9 @@ def _add_value(found: Positions, node: Node, path: KeyPath) -> None:
                 _add_pair(found, child, path)
     elif node.type == "array":
         for index, child in enumerate(_elements(node)):
-            found.places[(*path, index)] = _place(child)
-            _add_value(found, child, (*path, index))
+            below: KeyPath = (*path, index)
+            found.places[below] = _place(child)
+            _add_value(found, child, below)
 
 
 def _elements(node: Node) -> Iterator[Node]:

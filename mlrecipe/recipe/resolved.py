@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.code.signatures import REQUIRED, Parameter, Unreadable
+from mlrecipe.code.defaults import REQUIRED, Unreadable
+from mlrecipe.code.signatures import Parameter
 from mlrecipe.recipe.layers import Tree, leaves
 from mlrecipe.recipe.schema import Loaded
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
@@ -40,10 +41,10 @@ def resolved(loaded: Loaded, catalog: Catalog, *, elsewhere: bool = False) -> di
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
-    """The values as TOML; what is none is left out, which means the same."""
+    """The values as the TOML of a recipe that says the same."""
     import tomli_w
 
-    return tomli_w.dumps(_without_none(values))
+    return tomli_w.dumps(_written(values))
 
 
 def origins(tree: Tree) -> dict[str, str]:
@@ -84,7 +85,7 @@ def _fill_component(
     for name, parameter in (found.signature.params if found else {}).items():
         if name in ("seed", "limit", "scratch") and kind == "op":
             continue  # filled in from the recipe's own
-        if name not in given and _has_default(parameter):
+        if name not in given and _has_default(parameter) and parameter.default is not None:
             table[name] = parameter.default
     target = values
     for key in path[:-1]:
@@ -103,9 +104,12 @@ def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any
     return found if isinstance(found, Mapping) else {}
 
 
-def _without_none(value: Any) -> Any:
+def _written(value: Any) -> Any:
+    """The value as a recipe writes it: none by its name, and no text that reads as a reference."""
     if isinstance(value, Mapping):
-        return {k: _without_none(v) for k, v in value.items() if v is not None}
+        return {key: _written(below) for key, below in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_none(item) for item in value]
-    return value
+        return [_written(item) for item in value]
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    return "${none}" if value is None else value

@@ -70,7 +70,7 @@ class TrainSpec:
     """Split to validate on after each epoch; `""` trains without validation."""
 
     batch_size: int = 32
-    """Examples per optimizer step, per device."""
+    """Examples per batch, per device; with `trainer.accumulate_grad_batches` a step takes several batches."""
 
     eval_batch_size: int = 64
     """Examples per batch in validation."""
@@ -89,7 +89,8 @@ class TrainSpec:
     """Any public optimizer of torch by class name. Biases and normalization weights do not decay."""
 
     scheduler: Component = field(default_factory=lambda: _default("scheduler"))
-    """Learning-rate schedule by the name that transformers gives it; `warmup` is a fraction below 1, else steps."""
+    """Learning-rate schedule by the name that transformers gives it; `warmup` is a fraction below 1,
+    else steps."""
 
     validate_every: int | None = None
     """Optimizer steps between validations; by default once an epoch."""

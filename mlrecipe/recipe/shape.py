@@ -15,7 +15,7 @@ from mlrecipe.recipe import schema
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as ComponentKind
 
-SPECS = {(): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec"}
+SPECS: dict[tuple[str, ...], str] = {(): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec"}
 """Tables that are dataclasses of `schema`."""
 
 _NODE_KEYS = ("use", "inputs", "cache", "force", "version")
@@ -60,8 +60,8 @@ def kind_at(path: KeyPath, values: Mapping[str, Any], catalog: Catalog) -> Kind:
         if component is not None:
             kind = _component_kind_at(component, _table(values, head), str(key), catalog)
             return _below(kind, path[depth + 1 :])
-        if head in SPECS:
-            parameter = spec(SPECS[head]).params.get(str(key))
+        if (name := SPECS.get(tuple(map(str, head)))) is not None:
+            parameter = spec(name).params.get(str(key))
             return _below(parameter.kind, path[depth + 1 :]) if parameter else ANY
     return ANY
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog, Found
-from mlrecipe.code.signatures import FILLED, REQUIRED, Parameter, Signature
+from mlrecipe.code.defaults import REQUIRED
+from mlrecipe.code.signatures import FILLED, Parameter
 from mlrecipe.errors import Problem, did_you_mean, suggest
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
@@ -34,33 +35,35 @@ class _Structure:
     def recipe(self) -> Recipe:
         values = self._fields((), self._tree.values, spec("Recipe").params)
         for key in ("model", "task"):
-            if key in values and values[key] is not UNRESOLVED:
+            if key in values:
                 values[key] = self._component((key,), values[key])
-        nodes = values.get("nodes", {})
-        if isinstance(nodes, Mapping):
-            values["nodes"] = {name: self._node(name, table) for name, table in nodes.items()}
-        values["train"] = self._train(values.get("train", {}))
-        if isinstance(values.get("test"), Mapping):
-            values["test"] = TestSpec(
-                **self._fields(("test",), values["test"], spec("TestSpec").params)
-            )
+        nodes = self._table(("nodes",), values.get("nodes", {}))
+        values["nodes"] = {name: self._node(name, table) for name, table in nodes.items()}
+        values["train"] = self._train(self._table(("train",), values.get("train", {})))
+        test = self._table(("test",), values.get("test", {}))
+        values["test"] = TestSpec(**self._fields(("test",), test, spec("TestSpec").params))
         self._check_node_names(values)
         self._check_metrics(values)
         return Recipe(**values) if not self.problems else Recipe(name="")
 
-    def _train(self, table: Any) -> TrainSpec:
-        if not isinstance(table, Mapping):
-            return TrainSpec()
+    def _table(self, path: KeyPath, value: Any) -> Mapping[str, Any]:
+        """The value if it is a table; else a problem, and an empty one."""
+        if isinstance(value, Mapping):
+            return value
+        if value is not UNRESOLVED:
+            self._add(path, f"expected a table, got {kinds.describe(value)}")
+        return {}
+
+    def _train(self, table: Mapping[str, Any]) -> TrainSpec:
         values = self._fields(("train",), table, spec("TrainSpec").params)
         for key in ("optimizer", "scheduler"):
-            if isinstance(values.get(key), Mapping):
+            if key in values:
                 values[key] = self._component(("train", key), values[key])
         for key in ("callbacks", "loggers"):
-            if isinstance(values.get(key), Mapping):
-                values[key] = {
-                    name: self._component(("train", key, name), below)
-                    for name, below in values[key].items()
-                }
+            tables = self._table(("train", key), values.get(key, {}))
+            values[key] = {
+                name: self._component(("train", key, name), below) for name, below in tables.items()
+            }
         return TrainSpec(**values) if not self.problems else TrainSpec()
 
     def _node(self, name: str, table: Any) -> NodeSpec:
@@ -83,6 +86,8 @@ class _Structure:
         return NodeSpec(**{**values, "use": use, "params": self._params(path, use, params)})
 
     def _component(self, path: KeyPath, table: Any) -> Component:
+        if table is UNRESOLVED or (isinstance(table, Mapping) and table.get("use") is UNRESOLVED):
+            return Component(use="")
         if not isinstance(table, Mapping):
             self._add(path, f"expected a table with `use`, got {kinds.describe(table)}")
             return Component(use="")
@@ -208,8 +213,5 @@ def _has_unresolved(value: Any) -> bool:
 
 def _deeper(path: KeyPath, below: str) -> KeyPath:
     """`[0].x` below a path, as part of the path."""
-    parts: list[str | int] = []
-    for part in below.replace("[", ".").replace("]", "").split("."):
-        if part:
-            parts.append(int(part) if part.isdigit() else part)
-    return (*path, *parts)
+    parts = below.replace("[", ".").replace("]", "").split(".")
+    return (*path, *(int(part) if part.isdigit() else part for part in parts if part))

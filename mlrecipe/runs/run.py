@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.recipe.project import MARKERS, project_of
 
 Status = Literal["running", "finished", "failed", "interrupted", "crashed"]
 FOLDER = "runs"
@@ -73,6 +74,8 @@ def create(project: Path, *, name: str, stage: str, recipe: str, **facts: Any) -
     """A new run directory of a project: `runs/<UTC time>-<name>-<stage>-<4 random letters>`."""
     parent = project / FOLDER
     parent.mkdir(exist_ok=True)
+    if project_of(parent) != project:  # a lone recipe's folder: its runs must find back to it
+        (project / MARKERS[0]).mkdir()
     time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "run"
     while True:
@@ -136,10 +139,10 @@ def newest(project: Path, *, stage: str, recipe: str, fingerprint: str | None = 
         if (
             facts.get("stage") == stage
             and facts.get("recipe") == recipe
+            and fingerprint in (None, facts.get("fingerprint"))
             and run.status == "finished"
         ):
-            if fingerprint is None or facts.get("fingerprint") == fingerprint:
-                return run
+            return run
     return None
 
 

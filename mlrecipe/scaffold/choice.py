@@ -233,5 +233,5 @@ def _other_labels(labels: Iterable[Column]) -> Iterable[str]:
 
 
 def _distinct(column: Column) -> str:
-    more = "more than " if column.has_many else ""
+    more = "more than " if column.has_many and column.filled > PROBED else ""
     return f"{more}{column.distinct:,} distinct value" + ("s" if column.distinct != 1 else "")

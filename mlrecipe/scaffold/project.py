@@ -157,6 +157,9 @@ def _missing(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _is_kept(path: Path, content: bytes) -> bool:
+    """Whether a file may stay as it is; a recipe may not, for it is what was asked for."""
+    if path.suffix == ".toml":
+        return False
     if path.name in _SUPPORTING:
         return True
     return path.is_file() and path.read_bytes() == content

@@ -199,7 +199,7 @@ class _Pace:
 def _pace(rows: int) -> _Pace:
     """More passes and smaller batches for few rows, so that there are some hundred steps."""
     if rows < 2_000:
-        return _Pace(epochs=10, batch_size=16)
+        return _Pace(epochs=10 if rows < 500 else 5, batch_size=16)
     if rows < 20_000:
         return _Pace(epochs=5, batch_size=32)
     return _Pace(epochs=3, batch_size=32)

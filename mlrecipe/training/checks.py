@@ -21,7 +21,7 @@ OWN_TRAINER_KEYS = {
     "callbacks": "use `train.callbacks`",
     "enable_checkpointing": "best and last checkpoint are always kept",
     "enable_progress_bar": "progress is drawn by mlrecipe; use --quiet to silence it",
-    "enable_model_summary": "add a callback of class ModelSummary",
+    "enable_model_summary": "the model's size is said when training starts",
     "default_root_dir": "a run's files are always in its run directory",
     "use_distributed_sampler": "batches are shared among processes by mlrecipe itself",
     "inference_mode": "mlrecipe decides it for each stage",

@@ -116,7 +116,7 @@ def fit(
         progress = TrainProgress()
         trainer = trainers.make_trainer(
             folder=folder, callbacks=[progress, *extra, checkpoints], loggers=loggers,
-            **trainers.train_arguments(spec),
+            **trainers.train_arguments(spec, rows=len(plan.encoded[spec.train_split])),
         )  # fmt: skip
         loaded = TrainData(
             task=task, spec=spec, seed=seed,

@@ -65,8 +65,7 @@ def train(request: Request, records: Mapping[str, Record], store: Store) -> Trai
             task=task, model=model, spec=recipe.train, seed=seed, data=data, folder=run.folder,
             components=_component,
         )  # fmt: skip
-        metrics = {**report.best_metrics}
-        manifest.conclude(run, metrics=metrics, outputs=report.checkpoints)
+        manifest.conclude(run, metrics=_best_metrics(report), outputs=report.checkpoints)
     facts = {
         "steps": report.steps, "epochs": report.epochs, "seconds": round(report.seconds, 3),
         "stopped": report.stopped, "best_step": report.best_step,
@@ -120,6 +119,13 @@ def test(
 test.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest
 
 
+def _best_metrics(report: FitReport) -> dict[str, float]:
+    """What is known of the best checkpoint: its validation, or the training's loss where there was none."""
+    metrics = dict(report.best_metrics)
+    valid = {name: value for name, value in metrics.items() if name.startswith("valid/")}
+    return valid or metrics
+
+
 @contextmanager
 def _ending(run: Run, request: Request) -> Iterator[None]:
     """Note how the run ended; a request that was refused before anything was done leaves no run."""
@@ -136,6 +142,9 @@ def _ending(run: Run, request: Request) -> Iterator[None]:
         raise
     except MlrecipeError as error:
         run.finish("failed", cause=str(error))
+        raise
+    except SystemExit:  # SIGTERM
+        run.finish("interrupted")
         raise
     except BaseException as error:
         run.finish("failed", cause=f"{type(error).__name__}: {error}")

@@ -14,7 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.logger import Logger
 
@@ -42,7 +42,7 @@ def make_trainer(
         "logger": list(loggers) or False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
-        "enable_checkpointing": any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        "enable_checkpointing": any(isinstance(c, Checkpoint) for c in callbacks),
         "num_sanity_val_steps": 0,
         "use_distributed_sampler": False,
     }
@@ -53,9 +53,12 @@ def make_trainer(
         raise DataError(message, key="train.trainer") from error
 
 
-def train_arguments(spec: TrainSpec) -> dict[str, Any]:
-    """The Trainer's arguments that come from the recipe's `[train]`."""
+def train_arguments(spec: TrainSpec, *, rows: int) -> dict[str, Any]:
+    """The Trainer's arguments that come from the recipe's `[train]`, for so many rows to learn from."""
     arguments: dict[str, Any] = {
+        "log_every_n_steps": max(
+            1, min(_LOG_EVERY, rows // spec.batch_size)
+        ),  # once an epoch at least
         **spec.trainer,
         "max_epochs": spec.epochs,
         "max_steps": spec.max_steps or -1,
@@ -133,7 +136,7 @@ def _make_callback(
     names: Sequence[str],
 ) -> pl.Callback:  # fmt: skip
     kind = components("callback", component)
-    params = dict(component.params)
+    params = _given(component)
     if isinstance(kind, type) and issubclass(kind, EarlyStopping):
         params = {"monitor": spec.monitor} | params
         check_monitor(params["monitor"], names, key=f"{key}.monitor")
@@ -146,7 +149,7 @@ def _make_callback(
 
 
 def _make_logger(component: Component, components: Components, *, key: str, folder: Path) -> Logger:
-    params = dict(component.params)
+    params = _given(component)
     try:
         kind = components("logger", component)
         if "save_dir" in inspect.signature(kind).parameters:
@@ -157,6 +160,11 @@ def _make_logger(component: Component, components: Components, *, key: str, fold
         message = f"{component.use} needs a package that is not installed: {first}"
         raise TrainingError(message, key=key) from error
     return made
+
+
+def _given(component: Component) -> dict[str, Any]:
+    """The parameters that have a value: None stands for what mlrecipe knows better."""
+    return {name: value for name, value in component.params.items() if value is not None}
 
 
 def _call(kind: Callable[..., Any], name: str, params: Mapping[str, Any], *, key: str) -> Any:

@@ -65,7 +65,14 @@ def main() -> int:
 def _project(folder: Path, nodes: int) -> Path:
     (folder / ".mlrecipe").mkdir(parents=True)
     (folder / "ops.py").write_text(PLUGIN)
-    lines = ['name = "chain"', 'plugins = ["ops.py"]', "", "[nodes.n0]", 'use = "start"', "count = 5"]
+    lines = [
+        'name = "chain"',
+        'plugins = ["ops.py"]',
+        "",
+        "[nodes.n0]",
+        'use = "start"',
+        "count = 5",
+    ]
     for i in range(1, nodes):
         lines += ["", f"[nodes.n{i}]", 'use = "add"', f'inputs = ["n{i - 1}"]', f"amount = {i}"]
     path = folder / "chain.toml"
@@ -76,7 +83,9 @@ def _project(folder: Path, nodes: int) -> Path:
 
 def _cpu(command: list[str]) -> tuple[float, float]:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    subprocess.run(
+        command, check=True, capture_output=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+    )
     after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - began
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 

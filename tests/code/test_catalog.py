@@ -47,11 +47,14 @@ def test_a_plugin_is_read_not_run(tmp_path):
     assert catalog.problems == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+FOREIGN = ("optimizer", "callback", "logger")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=pytest.mark.heavy if k in FOREIGN else ()) for k in KINDS]
+)
 def test_built_in_names_are_known_of_every_kind(kind):
     """Each kind has names, and reading one of them imports nothing of it."""
-    if kind in ("optimizer", "callback", "logger"):
-        pytest.importorskip("pytorch_lightning")
     catalog = Catalog()
     names = catalog.names(kind)
 
@@ -61,10 +64,9 @@ def test_built_in_names_are_known_of_every_kind(kind):
     assert not catalog.is_from_plugin(kind, names[0])
 
 
+@pytest.mark.heavy
 def test_a_class_of_another_library_is_read_from_its_source():
     """Lightning's callbacks and torch's optimizers have the parameters of their `__init__`."""
-    pytest.importorskip("pytorch_lightning")
-    pytest.importorskip("torch")
     catalog = Catalog()
 
     stopping = catalog.find("callback", "EarlyStopping")

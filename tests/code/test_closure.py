@@ -239,7 +239,9 @@ DYNAMIC = [
 @pytest.mark.parametrize("text", DYNAMIC)
 def test_what_cannot_be_followed_makes_the_whole_module_count(tmp_path, text):
     """Computed names fall back to all of the module, and so to something that repeats."""
-    before = one(tmp_path, f"{text}\ndef step(v):\n    return 1\n", words="def undefined_here(v): ...")
+    before = one(
+        tmp_path, f"{text}\ndef step(v):\n    return 1\n", words="def undefined_here(v): ..."
+    )
     again = digest(tmp_path, "run")
     after = one(tmp_path, f"{text}\ndef step(v):\n    return 2\n")
 
@@ -266,7 +268,8 @@ USES = [
     "def run(v):\n    from . import words\n    return words.strip(v)",
     "from . import words\ndef run(v):\n    return getattr(words, 'strip')(v)",
     "from . import words\nTABLE = {'s': words.strip}\ndef run(v):\n    return TABLE['s'](v)",
-    "try:\n    from .words import strip\nexcept ImportError:\n    strip = None\ndef run(v):\n    return strip(v)",
+    "try:\n    from .words import strip\nexcept ImportError:\n    strip = None\n"
+    "def run(v):\n    return strip(v)",
     "from .words import strip\ndef run(v, how=strip):\n    return how(v)",
     "from .words import strip\nclass A:\n    how = strip\nclass B(A): ...\ndef run(v):\n    return B().how(v)",
     "from .between import strip\ndef run(v):\n    return strip(v)",

@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from mlrecipe.code import signatures
-from mlrecipe.code.signatures import REQUIRED, Unreadable
+from mlrecipe.code.defaults import REQUIRED, Unreadable
 
 OP = '''
 import mlrecipe
@@ -66,7 +66,10 @@ def test_every_way_to_write_the_decorator_counts(source):
 
 def test_decorators_of_others_do_not_count():
     """A function named op that is not ours registers nothing."""
-    assert scan("import other\ndef op(n): ...\n@op('x')\ndef f(): ...\n@other.op('x')\ndef g(): ...") == []
+    assert (
+        scan("import other\ndef op(n): ...\n@op('x')\ndef f(): ...\n@other.op('x')\ndef g(): ...")
+        == []
+    )
 
 
 def test_a_dataclass_gives_its_fields():
@@ -145,6 +148,23 @@ def test_a_default_that_is_no_literal_stays_with_the_code():
     assert op.params["size"].default == Unreadable(source="SIZE")
 
 
+def test_a_default_is_what_a_recipe_would_write():
+    """A tuple is a list, an integer for a float is a float; what TOML lacks stays with the code."""
+    [op] = scan("""
+        import mlrecipe
+        @mlrecipe.op("x")
+        def f(*, pair: list[int] = (1, 2), rate: float = 1, deep: dict[str, float] = {"a": 1},
+              odd={1, 2}, raw=b"", keys={1: 2}): ...
+    """)
+
+    shown = {name: repr(p.default) for name, p in op.params.items()}
+
+    assert shown["pair"] == "[1, 2]"
+    assert shown["rate"] == "1.0"
+    assert shown["deep"] == "{'a': 1.0}"
+    assert all(isinstance(op.params[name].default, Unreadable) for name in ("odd", "raw", "keys"))
+
+
 def test_any_number_of_inputs():
     """`*inputs` takes any number."""
     [op] = scan("import mlrecipe\n@mlrecipe.op('x')\ndef f(first, *more): ...")
@@ -154,6 +174,8 @@ def test_any_number_of_inputs():
 
 def test_a_signature_survives_json():
     """What is remembered of a file is what was read from it."""
-    [op] = scan(OP.replace("lower: bool = True", "lower: bool = True, pair: tuple = (1, 2), z=NAME"))
+    [op] = scan(
+        OP.replace("lower: bool = True", "lower: bool = True, pair: tuple = (1, 2), z=NAME")
+    )
 
     assert signatures.from_json(json.loads(json.dumps(signatures.to_json(op)))) == op

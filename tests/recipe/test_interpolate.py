@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlrecipe.recipe.interpolate import interpolate
-from mlrecipe.recipe.layers import Layer, merge
+from mlrecipe.recipe.layers import UNRESOLVED, Layer, merge
 
 
 def resolved(values):
@@ -37,11 +37,11 @@ def test_a_reference_to_a_reference_is_followed():
 
 
 def test_recipe_11_a_circle_is_shown_as_a_path():
-    """Each reference of the circle is a problem with the way round."""
-    _, problems = resolved({"a": "${b}", "b": "x${c}", "c": "${a}"})
+    """One problem with the way round, none for whatever refers to it."""
+    values, problems = resolved({"a": "${b}", "b": "x${c}", "c": "${a}", "d": "see ${b}"})
 
-    assert problems[0] == "a: references go in a circle: a → b → c → a"
-    assert len(problems) == 3
+    assert problems == ["a: references go in a circle: a → b → c → a"]
+    assert values["d"] is UNRESOLVED
 
 
 def test_a_reference_to_itself_is_a_circle():
@@ -85,6 +85,13 @@ def test_recipe_15_the_environment(monkeypatch):
     ]
 
 
+def test_a_variable_that_is_set_to_nothing_is_set(monkeypatch):
+    """Its default does not take its place."""
+    monkeypatch.setenv("MLRECIPE_TEST_SET", "")
+
+    assert resolved({"a": "${env:MLRECIPE_TEST_SET:-x}"})[0]["a"] == ""
+
+
 def test_none_and_the_recipes_folder():
     """TOML has no none; paths may start at the recipe."""
     values, _ = resolved({"a": "${none}", "b": "${recipe_dir}/data"})
@@ -96,9 +103,7 @@ def test_a_reference_to_nothing_names_the_nearest():
     """A misspelt key comes with what was probably meant."""
     _, problems = resolved({"model": {"checkpoint": "x"}, "a": "${model.chekpoint}"})
 
-    assert problems == [
-        "a: ${model.chekpoint} refers to nothing; did you mean 'model.checkpoint'?"
-    ]
+    assert problems == ["a: ${model.chekpoint} refers to nothing; did you mean 'model.checkpoint'?"]
 
 
 def test_a_table_cannot_stand_inside_a_text():

@@ -38,7 +38,9 @@ def test_a_text_that_is_not_toml_is_one_problem_with_its_place(work):
 
 def test_recipe_32_a_node_declared_twice_comes_with_all_other_problems(work):
     """Unknown input, cycle and duplicate in one report."""
-    work.write("recipe.toml", """
+    work.write(
+        "recipe.toml",
+        """
         name = "x"
         plugins = ["ops.py"]
         [nodes.a]
@@ -52,14 +54,15 @@ def test_recipe_32_a_node_declared_twice_comes_with_all_other_problems(work):
         inputs = ["d"]
         [nodes.a]
         use = "numbers"
-    """)
+    """,
+    )
 
     found = work.problems()
 
     assert found == [
         "recipe.toml:5:1  nodes.a.inputs: inputs go in a circle: a → b → a (each needs the next)",
         "recipe.toml:11:11  nodes.c.inputs[0]: no node 'd'; known: a, b",
-        "recipe.toml:12:8  nodes.a: declared twice; first in line 3",
+        "recipe.toml:12:2  nodes.a: declared twice; first in line 3",
     ]
 
 
@@ -72,7 +75,7 @@ def test_a_key_declared_twice_is_a_problem_with_both_lines(work):
 
 def test_a_missing_file_is_an_error(work):
     """Without a traceback's words."""
-    with pytest.raises(RequestError, match="no such recipe: 'none.toml'"):
+    with pytest.raises(RequestError, match=r"no such recipe: 'none\.toml'"):
         load(work.folder / "none.toml", here=work.folder)
 
 
@@ -86,13 +89,16 @@ def test_a_file_that_is_no_text_is_an_error(work):
 
 def test_recipe_02_plugins_and_files_start_from_the_recipes_own_folder(work, monkeypatch, tmp_path):
     """Wherever the command is typed."""
-    work.write("deep/recipe.toml", """
+    work.write(
+        "deep/recipe.toml",
+        """
         name = "x"
         plugins = ["own.py"]
         [nodes.a]
         use = "lines"
         path = "data.txt"
-    """)
+    """,
+    )
     work.write("deep/own.py", (work.folder / "ops.py").read_text())
     work.write("deep/data.txt", "one\n")
     monkeypatch.chdir(tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mlrecipe.errors import RecipeError
+
 OPS = """
 import mlrecipe
 from typing import Literal
@@ -141,7 +143,9 @@ def test_recipe_21_a_key_that_does_not_exist_names_the_nearest(work, override, m
     assert work.problems(override)[0].startswith("--set #1")
 
 
-@pytest.mark.parametrize("text", ["nonsense", "=1", "a b=1", "a..b=1", "[a]=1", "a#b=1", "a\nb=1"])
+@pytest.mark.parametrize(
+    "text", ["nonsense", "=1", "a b=1", "a..b=1", "[a]=1", "a#b=1", "a\nb=1", "[train]\nepochs=1"]
+)
 def test_what_is_no_key_and_value_is_refused(work, text):
     """With an example of what is."""
     [problem] = work.problems("name=x", text)
@@ -155,7 +159,7 @@ def test_recipe_24_a_newline_creates_no_other_key(work, key):
     text = f"{key}=1\nseed = 7\n[train]\nepochs = 9"
     try:
         recipe = work.request(text).loaded.recipe
-    except Exception:  # refused, which is as good
+    except RecipeError:  # refused, which is as good
         return
 
     assert (recipe.seed, recipe.train.epochs) == (0, 3)

@@ -41,7 +41,9 @@ def test_an_unknown_recipe_names_the_nearest(tmp_path):
     """Or says that there are none."""
     (tmp_path / "imdb.toml").touch()
 
-    with pytest.raises(RequestError, match=r"no recipe 'imbd.toml' here; did you mean 'imdb.toml'\?"):
+    with pytest.raises(
+        RequestError, match=r"no recipe 'imbd.toml' here; did you mean 'imdb.toml'\?"
+    ):
         find_recipe("imbd.toml", here=tmp_path)
 
 

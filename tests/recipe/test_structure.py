@@ -31,7 +31,9 @@ def problems(work, text):
 
 def test_recipe_27_all_mistakes_come_at_once_sorted_by_place(work):
     """Nine different mistakes, nine problems, in the order of the file."""
-    found = problems(work, """
+    found = problems(
+        work,
+        """
         name = "x"
         plugins = ["ops.py", "gone.py"]
         sede = 1
@@ -49,7 +51,8 @@ def test_recipe_27_all_mistakes_come_at_once_sorted_by_place(work):
         epochs = "3"
         [train.optimizer]
         use = "Adamw"
-    """)
+    """,
+    )
 
     assert [text.split("  ")[0] for text in found] == [
         f"recipe.toml:{place}"
@@ -74,18 +77,23 @@ def test_recipe_29_an_integer_is_taken_for_a_float(work):
     work.write("recipe.toml", base + "rate = 1.0\n")
 
     assert work.plan().by_node["a"].own == whole
-    assert "nodes.a.size: expected an integer, got true" in problems(work, base + "size = true\n")[0]
+    assert (
+        "nodes.a.size: expected an integer, got true" in problems(work, base + "size = true\n")[0]
+    )
 
 
 def test_recipe_30_a_misspelt_key_that_is_needed_is_one_problem(work):
     """Not one for the unknown key and another for the missing one."""
-    [problem] = problems(work, """
+    [problem] = problems(
+        work,
+        """
         name = "x"
         plugins = ["ops.py"]
         [nodes.a]
         use = "load"
         paht = "p"
-    """)
+    """,
+    )
 
     assert problem == (
         "recipe.toml:5:1  nodes.a.paht: unknown key; did you mean 'path', which is missing?"
@@ -98,11 +106,9 @@ def test_a_missing_key_says_what_it_is_for(work):
         "    return 1", '    """Load.\n\n    Args:\n        path: where it lies.\n    """', 1
     ))  # fmt: skip
 
-    [problem] = problems(
-        work, 'name = "x"\nplugins = ["ops.py"]\n[nodes.a]\nuse = "load"\n'
-    )
+    [problem] = problems(work, 'name = "x"\nplugins = ["ops.py"]\n[nodes.a]\nuse = "load"\n')
 
-    assert problem == "recipe.toml:3:8  nodes.a: missing key 'path': where it lies"
+    assert problem == "recipe.toml:3:2  nodes.a: missing key 'path': where it lies"
 
 
 def test_recipe_31_an_unknown_name_says_where_was_searched(work):
@@ -121,7 +127,7 @@ def test_recipe_31_an_unknown_name_says_where_was_searched(work):
     ("text", "message"),
     [
         ("[nodes.a]\npath = 'p'", "missing key 'use'"),
-        ("[nodes.a]\nused = 'load'", "did you mean 'use', which is missing?"),
+        ("[nodes.a]\nused = 'load'", "missing key 'use'; did you mean it by 'used'?"),
         ("nodes.a = 3", "nodes.a: expected a table with `use`, got 3"),
         ("nodes = 3", "nodes: expected a table, got 3"),
         ("[model]\ncheckpoint = 'x'", "model: `use` must name a model"),

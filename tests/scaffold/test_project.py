@@ -115,6 +115,14 @@ def test_files_that_are_there_are_never_changed(tmp_path: Path) -> None:
     assert (tmp_path / "demo.toml").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_recipe_that_is_there_is_said_even_where_it_is_equal(csv: Path) -> None:
+    """Asking twice for the same is a mistake, not silence."""
+    create(csv.parent, table=csv)
+
+    with pytest.raises(RequestError, match=r"my-reviews\.toml"):
+        create(csv.parent, table=csv)
+
+
 def test_a_second_table_shares_the_small_model(csv: Path) -> None:
     """Equal files and the folder's own `.gitignore` are left as they are."""
     (csv.parent / ".gitignore").write_text("*.csv\n", encoding="utf-8")

@@ -21,8 +21,10 @@ from transformers import AutoModelForSequenceClassification
 from mlrecipe import events
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
+from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component
+from mlrecipe.registry import Kind
 from mlrecipe.training.checkpoints import read_record
 from mlrecipe.training.fit import FitReport, fit
 from tests.training.tiny import LABELS, components, make_rows, make_spec, make_splits
@@ -317,12 +319,48 @@ def test_a_logger_without_its_package_says_what_to_install(tiny: Path, run: Path
     assert caught.value.key == "train.loggers.b"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "filled"),
+    [("callback", "EarlyStopping", "monitor"), ("logger", "CSVLogger", "save_dir"),
+     ("logger", "TensorBoardLogger", "save_dir")],
+)  # fmt: skip
+def test_a_recipe_need_not_repeat_what_is_known(kind: Kind, name: str, filled: str):
+    """The signature, as a recipe is checked against it, asks for neither metric nor folder."""
+    found = Catalog().find(kind, name)
+
+    assert found is not None
+    assert found.signature.params[filled].default is None
+
+
 def test_a_logger_of_the_recipe_gets_the_run_directory(tiny: Path, run: Path):
     """A second CSV log lies where Lightning puts it, beside mlrecipe's own."""
     train(tiny, run, loggers={"more": Component(use="CSVLogger", params={"name": "more"})})
 
     assert list(run.glob("more/**/metrics.csv"))
     assert log_of(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("DeviceStatsMonitor", {}),
+        ("EMAWeightAveraging", {}),
+        ("LearningRateMonitor", {}),
+        ("ModelCheckpoint", {}),
+        ("ModelPruning", {"pruning_fn": "l1_unstructured", "amount": 0.1}),
+        ("OnExceptionCheckpoint", {"dirpath": "unused"}),
+        ("SpikeDetection", {}),
+        ("StochasticWeightAveraging", {"swa_lrs": 1e-3}),
+        ("Timer", {"duration": "00:01:00:00"}),
+        ("WeightAveraging", {}),
+    ],
+)
+def test_callbacks_of_lightning_run(tiny: Path, run: Path, name: str, params: dict[str, Any]):
+    """Every callback that the catalog names can be used from a recipe."""
+    report = train(tiny, run, epochs=2, callbacks={"x": Component(use=name, params=params)})
+
+    assert report.steps == 16
+    assert read_record(report.model_folder).metrics["valid/loss"] > 0
 
 
 def test_an_interruption_keeps_the_last_model_and_stays_one(tiny: Path, run: Path):

@@ -40,7 +40,8 @@ def text_columns(splits: Mapping[str, Dataset], *, besides: str | None) -> list[
 def labels(split: Dataset, name: str | None) -> dict[str, Any]:
     """Rows of each label, in the order of the classes, else sorted; and rows without one.
 
-    For numbers with fractions their range instead, and for very many labels only how many there are.
+    For numbers with fractions their range instead, and for very many labels only how many there
+    are.
     """
     import pyarrow as pa
 

@@ -73,7 +73,7 @@ def _joined(name: str, found: Sequence[dict[str, Dataset]]) -> Dataset:
             )
     if not others:
         return first
-    return concatenate_datasets([split.select_columns(first.column_names) for _, split in having])
+    return concatenate_datasets([split for _, split in having])
 
 
 def _differences(number: int, first: Dataset, other_number: int, other: Dataset) -> Iterator[str]:

@@ -49,7 +49,7 @@ def filter_(  # noqa: PLR0913 - each is one condition
         one_of: values of which to have one.
         none_of: values to have none of.
         not_empty: whether to have something: a text that is not only white space, a list with
-            items.
+            items, a number that is not missing.
         matches: regular expression (RE2) to be found somewhere in a text.
         min: smallest number to have.
         max: largest number to have.
@@ -125,10 +125,18 @@ def _mask(
         raise DataError(
             f"{value!r} does not go with a column of {values.type}: {_first_line(error)}", key=key
         ) from error
+    if key == "not_empty" and not _has_length(values.type):
+        return pc.is_valid(values)
     if key == "not_empty":
         return pc.greater_equal(lengths(values, unit="words", key=key), 1)
     counted = lengths(values, unit=unit, key=key)
     return (pc.less_equal if key == "max_length" else pc.greater_equal)(counted, value)
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -240,7 +240,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _unreachable(path: str, error: Exception) -> DataError:
-    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from datasets.config import HF_HUB_OFFLINE
 
     remedy = "drop --offline (or HF_HUB_OFFLINE)" if HF_HUB_OFFLINE else "connect to the network"
     return DataError(

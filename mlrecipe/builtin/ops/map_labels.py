@@ -48,6 +48,7 @@ def map_labels(
     if target not in (None, column) and taken:
         raise DataError(f"there is a column {target!r} already", key="target")
     _check_one_type(mapping)
+    _check_labels(labels)
 
     def change(name: str, split: Dataset) -> Dataset:
         if column not in split.column_names:
@@ -68,9 +69,17 @@ def _check_one_type(mapping: Mapping[str, Any] | None) -> None:
         raise DataError(f"the new values are of several types: {sorted(types)}", key="mapping")
 
 
+def _check_labels(labels: Sequence[str] | None) -> None:
+    twice = [name for name in labels or () if (labels or ()).count(name) > 1]
+    if twice:
+        raise DataError(f"the class {twice[0]!r} is named twice", key="labels")
+
+
 def _named(split: Dataset, column: str) -> list[Any]:
     """The column's values; classes by their names, and -1, the hub's sign for unlabelled, as None."""
     values: list[Any] = _splits.column(split, column).to_pylist()
+    if any(isinstance(value, list | dict) for value in values):
+        raise DataError(f"column {column!r} has several labels in a row", key="column")
     names = getattr(split.features[column], "names", None)
     if not names:
         return values
@@ -121,7 +130,7 @@ def _unknown(
 def _with_column(
     split: Dataset, name: str, values: Sequence[Any], labels: Sequence[str] | None
 ) -> Dataset:
-    from datasets import ClassLabel, Value
+    from datasets import ClassLabel, Dataset, Features, Value
 
     order = split.column_names
     if labels is not None:
@@ -131,6 +140,8 @@ def _with_column(
         kinds = {bool: "bool", int: "int64", float: "float64"}
         feature = Value(kinds.get(type(known), "string"))
     rest = split.remove_columns(name) if name in order else split
+    if not rest.column_names:  # to which `datasets` cannot add a column
+        return Dataset.from_dict({name: values}, features=Features({name: feature}))
     added = rest.add_column(name, list(values), feature=feature)
     wanted = order if name in order else [*order, name]
     return added.select_columns(wanted)

@@ -173,7 +173,9 @@ def test_training_25_padding_does_not_change_the_loss(tmp_path):
     rows = make_rows(12)
     head = task.head({"train": rows})
     encoded = task.encode(rows, head, split="train").with_format("arrow")
-    network = Transformer(config=str(write_tiny(tmp_path))).build(head).eval()
+    # Wide weights, so that attending to padding would show.
+    network = Transformer(config=str(write_tiny(tmp_path, initializer_range=0.5))).build(head)
+    network.eval()
 
     alone = [task.step(network, task.collate(encoded[[i]])).loss for i in range(12)]
     together = task.step(network, task.collate(encoded[list(range(12))])).loss

@@ -1,0 +1,121 @@
+"""What is shown while work is done, with a clock that the test turns."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlrecipe import events
+from mlrecipe.cli import live
+
+
+class Clock:
+    """A clock and an end: each wait turns the clock on, until it is over."""
+
+    def __init__(self, until: float) -> None:
+        self.now = 0.0
+        self.until = until
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return self.now >= self.until
+
+    def set(self) -> None:
+        self.until = 0.0
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """(time, line) of everything said."""
+    clock = Clock(until=61.3)
+    said: list[tuple[float, str]] = []
+    monkeypatch.setattr(live, "time", clock)
+    monkeypatch.setattr(live.render, "say", lambda text: said.append((clock.now, text)))
+    monkeypatch.setattr(live.threading.Thread, "start", lambda self: None)  # the test beats
+    monkeypatch.setattr(live.threading.Thread, "join", lambda self: None)
+    return clock, said
+
+
+@pytest.mark.parametrize("began", [0.0, 0.3, 0.49])
+def test_training_21_a_silent_op_is_said_to_be_running_at_least_every_five_seconds(lines, began):
+    """Whatever the phase of the clock."""
+    clock, said = lines
+    shown = live._Plain()
+    shown._over = clock
+    clock.now = began
+    shown(events.NodeStarted("tokens", "never run before"))
+    clock.now = 0.0 if began == 0 else 0.5
+
+    shown._beat()
+
+    times = [time for time, _ in said]
+    gaps = [later - earlier for earlier, later in zip(times, [*times[1:], clock.now], strict=True)]
+    assert max(gaps) <= 5.0
+    assert said[1][1].startswith("tokens: still running, ")
+    assert len(said) < 20
+
+
+def test_training_21_an_op_that_tells_its_progress_is_shown_with_speed_and_time_left(lines):
+    """Not at every call."""
+    clock, said = lines
+    shown = live._Plain()
+    shown(events.NodeStarted("tokens", "never run before"))
+
+    for done in range(0, 1001, 10):
+        clock.now = done / 100
+        shown(events.Progress(done, 1000))
+
+    assert 2 <= len(said) <= 4
+    assert "rows, 100 rows/s, " in said[1][1]
+    assert said[1][1].endswith(" left")
+
+
+def test_nothing_is_said_between_nodes(lines):
+    """The beat stops with the node."""
+    clock, said = lines
+    shown = live._Plain()
+    shown._over = clock
+    shown(events.NodeStarted("tokens", "x"))
+    shown(events.NodeFinished("tokens", "run", 2.0, 1000))
+
+    shown._beat()
+
+    assert [text for _, text in said] == [
+        "tokens: running (x)", "tokens: done in 2.0 s, 1,000 rows, 500 rows/s",
+    ]  # fmt: skip
+
+
+def test_what_happens_has_a_line_each(lines):
+    """Waiting, failing, notes, stages and epochs; hits have none."""
+    _, said = lines
+    shown = live._Plain()
+
+    for event in [
+        events.NodeFinished("a", "hit", 0.0, None),
+        events.NodeWaiting("b", "pid 7 on alpha"),
+        events.NodeFailed("b", "it broke"),
+        events.Note("a sentence"),
+        events.Note("beware", level="warning"),
+        events.StageStarted("train", "10 rows"),
+        events.EpochFinished(1, 3, 10, {"valid/loss": 0.25}, 61.0),
+    ]:
+        shown(event)
+
+    assert [text for _, text in said] == [
+        "b: waiting for pid 7 on alpha, whose result will be used", "b: failed", "a sentence",
+        "warning: beware", "train: 10 rows",
+        "epoch 1/3  step 10  valid/loss 0.2500  (1 min 01 s)",
+    ]  # fmt: skip
+
+
+def test_quiet_shows_warnings_only(lines):
+    """Everything else is left out."""
+    _, said = lines
+    shown = live._Silent()
+
+    for event in [events.NodeStarted("a", "x"), events.Note("beware", level="warning")]:
+        shown(event)
+
+    assert [text for _, text in said] == ["warning: beware"]
