@@ -53,6 +53,10 @@ class StoreError(MlrecipeError):
     """The store cannot be read or written as it should."""
 
 
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM); like KeyboardInterrupt, no plain `except` stops it."""
+
+
 class TrainingError(MlrecipeError):
     """Training or testing failed."""
 

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 import mlrecipe
 from mlrecipe.cli import render
 from mlrecipe.cli.session import Settings
-from mlrecipe.errors import MlrecipeError, RequestError, did_you_mean
+from mlrecipe.errors import MlrecipeError, RequestError, Terminated, did_you_mean
 
 GLOBAL_FLAGS = {
     "--verbose": "is_verbose",
@@ -135,12 +135,15 @@ def run(arguments: list[str]) -> int:
     except ClickException as error:
         error.show()
         return 2
+    except Terminated as signalled:
+        render.interrupted()
+        return 128 + int(signalled.args[0])
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except (BrokenPipeError, render.ReaderGone):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    if code == 130:  # typer's for Ctrl-C
+    if code == INTERRUPTED:  # typer makes this of a Ctrl-C
         render.interrupted()
     return code if isinstance(code, int) else 0  # an int: of `typer.Exit`
 
@@ -154,4 +157,4 @@ def _flags_first(arguments: list[str]) -> list[str]:
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)
+    raise Terminated(number)

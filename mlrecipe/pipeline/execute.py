@@ -157,7 +157,12 @@ def _call(node: Node, store: Store, records: Mapping[str, Record], scratch: Path
     arguments = copy.deepcopy(dict(node.arguments))
     if "scratch" in node.found.signature.params:
         arguments["scratch"] = scratch
-    return function(*values, **arguments)
+    try:
+        return function(*values, **arguments)
+    except SystemExit as error:  # an op does not decide how the command ends
+        raise OpError(
+            f"node {node.name!r} (op {node.spec.use!r}) called sys.exit({error.code!r})"
+        ) from error
 
 
 def _input(store: Store, record: Record, entry: str, node: Node) -> Any:

@@ -107,7 +107,7 @@ def _environment(text: str) -> str:
         raise _Unresolved(
             f"the environment variable {name} is not set; set it, or write ${{env:{name}:-default}}"
         )
-    return default if found is None else found
+    return found or default  # as in a shell, `:-` counts what is empty as not set
 
 
 def _put(values: Any, path: KeyPath, value: Any) -> None:

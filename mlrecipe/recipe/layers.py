@@ -1,6 +1,6 @@
 """Layers: the sources that a recipe is made of, lowest first, and the one rule by which they merge.
 
-Tables merge; arrays and scalars replace; where `use` changes, what it was given before goes.
+Tables merge; arrays and scalars replace; where `use` changes, the parameters given before go.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ COMPONENTS: tuple[KeyPath, ...] = (
     ("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"),
 )  # fmt: skip
 """Tables that may be written as the bare name of a component."""
+
+
+_KEPT = ("inputs", "cache", "force", "version")
+"""Keys of a node that are no parameters of its op, and stay when the op changes."""
 
 
 class _Unresolved:
@@ -162,7 +166,7 @@ def _merge(
     tree: Tree, target: dict[str, Any], patch: Mapping[str, Any], prefix: KeyPath, layer: Layer
 ) -> None:
     if "use" in patch and "use" in target and patch["use"] != target["use"]:
-        for key in list(target):
+        for key in [k for k in target if k not in _KEPT]:
             _drop(tree, target, key, prefix)
     for key, value in patch.items():
         path = (*prefix, key)

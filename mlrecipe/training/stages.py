@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mlrecipe.errors import DataError, MlrecipeError, RequestError
+from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.resolved import origins, resolved, to_toml
@@ -143,7 +143,7 @@ def _ending(run: Run, request: Request) -> Iterator[None]:
     except MlrecipeError as error:
         run.finish("failed", cause=str(error))
         raise
-    except SystemExit:  # SIGTERM
+    except Terminated:
         run.finish("interrupted")
         raise
     except BaseException as error:

@@ -43,7 +43,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def runs(folder: Path, stage: str) -> list[Path]:
     """Run directories of a stage, oldest first."""
-    return sorted(folder.glob(f"runs/*-{stage}-*"))
+    found = folder.glob(f"runs/*-{stage}-*")
+    return sorted(found, key=lambda run: str(read(run / "run.json")["started"]))
 
 
 def read(path: Path) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlrecipe import events
-from mlrecipe.errors import DataError, OpError, PluginError, RecipeError
+from mlrecipe.errors import DataError, OpError, PluginError, RecipeError, Terminated
 from mlrecipe.events import NodeFinished, NodeStarted
 
 
@@ -327,15 +327,21 @@ def test_several_failures_are_all_told(work):
         work.prepare().raise_failures()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_store_29_what_was_done_before_an_interruption_stays(work, error):
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KeyboardInterrupt, "raise KeyboardInterrupt"),
+        (Terminated, "from mlrecipe.errors import Terminated; raise Terminated(15)"),
+    ],
+)
+def test_store_29_what_was_done_before_an_interruption_stays(work, error, code):
     """The node at work leaves nothing, the earlier ones are hits."""
-    work.edit("ops.py", 'note("scale")', f'note("scale"); raise {error.__name__}')
+    work.edit("ops.py", 'note("scale")', f'note("scale"); {code}')
     with pytest.raises(error):
         work.prepare()
     work.ran()
 
-    work.edit("ops.py", f'note("scale"); raise {error.__name__}', 'note("scale")')
+    work.edit("ops.py", f'note("scale"); {code}', 'note("scale")')
 
     assert work.statuses() == {"first": "hit", "second": "hit", "sum": "hit", "scaled": "run"}
     assert work.prepare().ran == ["scaled"]
@@ -500,3 +506,12 @@ def test_sys_path_and_other_modules_are_left_alone(work):
     assert sys.path == before
     assert "ops" not in sys.modules
     assert sys.modules["mlrecipe_project.ops"].__file__ == str(work.folder / "ops.py")
+
+
+def test_an_op_that_calls_exit_fails_as_any_other(work):
+    """It is the node that failed, and the command does not end with the op's own code."""
+    work.edit("ops.py", 'note("scale")', 'note("scale"); raise SystemExit(0)')
+
+    results = work.prepare()
+
+    assert "called sys.exit(0)" in str(results.failures["scaled"])

@@ -85,11 +85,11 @@ def test_recipe_15_the_environment(monkeypatch):
     ]
 
 
-def test_a_variable_that_is_set_to_nothing_is_set(monkeypatch):
-    """Its default does not take its place."""
+def test_a_variable_that_is_empty_takes_the_default(monkeypatch):
+    """As `:-` means in a shell."""
     monkeypatch.setenv("MLRECIPE_TEST_SET", "")
 
-    assert resolved({"a": "${env:MLRECIPE_TEST_SET:-x}"})[0]["a"] == ""
+    assert resolved({"a": "${env:MLRECIPE_TEST_SET:-x}"})[0]["a"] == "x"
 
 
 def test_none_and_the_recipes_folder():

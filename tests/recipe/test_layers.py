@@ -19,11 +19,11 @@ def test_tables_merge_and_the_rest_is_replaced():
 def test_a_change_of_use_drops_what_the_other_component_was_given():
     """Parameters of one op mean nothing to another."""
     tree = merged(
-        {"nodes": {"n": {"use": "a", "size": 1, "deep": {"x": 1}}}},
+        {"nodes": {"n": {"use": "a", "inputs": ["m"], "size": 1, "deep": {"x": 1}}}},
         {"nodes": {"n": {"use": "b", "width": 2}}},
     )
 
-    assert tree.values == {"nodes": {"n": {"use": "b", "width": 2}}}
+    assert tree.values == {"nodes": {"n": {"use": "b", "inputs": ["m"], "width": 2}}}
     assert not [path for path in tree.sources if "size" in path or "x" in path]
 
 
