@@ -58,11 +58,13 @@ format: $(READY) ## put the code into the shape that lint wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## check that every link between the pages leads somewhere
+docs: $(READY) ## write docs/reference from the code, and check that every link leads somewhere
+	$(BIN)/python docs/make_reference.py
 	$(BIN)/python tests/tools/check_links.py README.md CHANGELOG.md docs
 
-bench: $(BENCH_READY) ## measure speed
-	$(BIN)/python -m pytest -q -s -m bench --timeout 0 || [ $$? -eq 5 ]
+bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); tables for docs/benchmarks.md
+	$(BIN)/python tests/benchmarks/noop.py
+	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs the benchmarks that need real data and a real model, if those are on this machine.
+# usage: bench.sh PYTHON GET_MODEL; reads MLRECIPE_TEST_DATA and MLRECIPE_TEST_MODEL
+set -euo pipefail
+python=$1 get_model=$2
+
+if [ -x "$get_model" ] && [ ! -f "$MLRECIPE_TEST_MODEL/model.safetensors" ]; then
+  "$get_model" "$MLRECIPE_TEST_MODEL"
+fi
+if [ ! -d "$MLRECIPE_TEST_DATA/imdb" ] || [ ! -d "$MLRECIPE_TEST_MODEL" ]; then
+  echo "bench: no data or no model here; left out: tokenize, reference"
+  exit 0
+fi
+for length in 128 256; do
+  "$python" tests/benchmarks/tokenize.py --data "$MLRECIPE_TEST_DATA/imdb" --tokenizer "$MLRECIPE_TEST_MODEL" --max-length "$length"
+done
+export OMP_WAIT_POLICY=PASSIVE # as the command line sets it
+for part in losses seeds; do
+  "$python" -m tests.benchmarks.reference --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL" --part "$part"
+done
