@@ -14,7 +14,8 @@ import typer
 
 from mlrecipe.cli.app import COMMANDS, app
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.code.signatures import REQUIRED, Parameter, Signature, Unreadable
+from mlrecipe.code.defaults import REQUIRED, Unreadable
+from mlrecipe.code.signatures import FILLED, Parameter, Signature
 from mlrecipe.recipe.schema import DEFAULTS
 from mlrecipe.recipe.shape import spec
 from mlrecipe.registry import Kind
@@ -30,6 +31,11 @@ SECTIONS: dict[Kind, str] = {
     "op": "Ops", "task": "Tasks", "model": "Models", "metric": "Metrics", "format": "Formats",
     "scheduler": "Schedulers",
 }  # fmt: skip
+FILLED_BY = {
+    "seed": "the recipe's `seed`",
+    "limit": "the recipe's `limit`",
+    "scratch": "filled in",
+}
 FOREIGN: dict[Kind, str] = {
     "optimizer": "Optimizers, by their class names in `torch.optim`",
     "callback": "Callbacks, by their class names in `pytorch_lightning.callbacks`",
@@ -141,7 +147,7 @@ def _component(name: str, signature: Signature) -> list[str]:
         lines += [f"Inputs: {', '.join(inputs) or 'none'}.", ""]
     if signature.params:
         lines += ["| parameter | type | default | |", "|---|---|---|---|"]
-        lines += [_row(p) for p in signature.params.values()] + [""]
+        lines += [_row(p, signature.component) for p in signature.params.values()] + [""]
     return lines
 
 
@@ -152,6 +158,8 @@ def _row(parameter: Parameter, table: str = "") -> str:
 
 
 def _default(parameter: Parameter, table: str) -> str:
+    if table == "op" and parameter.name in FILLED:
+        return FILLED_BY[parameter.name]
     if parameter.default is REQUIRED:
         return "required"
     if isinstance(parameter.default, Unreadable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.defaults import REQUIRED
-from mlrecipe.code.signatures import Parameter
+from mlrecipe.code.signatures import FILLED, Parameter, Signature
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.registry import KINDS, Kind
 
@@ -92,7 +93,8 @@ def _one(catalog: Catalog, kind: Kind, name: str, *, as_json: bool) -> None:
     if signature.params:
         render.out("\nparameters:")
     for parameter in signature.params.values():
-        render.out(f"  {parameter.name}: {parameter.kind}{_default(parameter)}")
+        default = _default(parameter, filled=FILLED if kind == "op" else ())
+        render.out(f"  {parameter.name}: {parameter.kind}{default}")
         if parameter.doc:
             render.out(f"      {parameter.doc}")
 
@@ -109,7 +111,7 @@ def _facts(name: str, found: Found) -> dict[str, Any]:
             {
                 "name": p.name,
                 "type": str(p.kind),
-                "required": p.default is REQUIRED,
+                "required": p.default is REQUIRED and not _is_filled(signature, p),
                 "default": None if p.default is REQUIRED else p.default,
                 "doc": p.doc,
             }
@@ -126,7 +128,15 @@ def _without_arguments(doc: str) -> str:
     return doc.partition("\nArgs:")[0].strip()
 
 
-def _default(parameter: Parameter) -> str:
+def _is_filled(signature: Signature, parameter: Parameter) -> bool:
+    return signature.component == "op" and parameter.name in FILLED
+
+
+def _default(parameter: Parameter, *, filled: Sequence[str] = ()) -> str:
+    if parameter.name in filled:
+        return (
+            " (filled in)" if parameter.name == "scratch" else f" = the recipe's {parameter.name}"
+        )
     if parameter.default is REQUIRED:
         return " (required)"
     if parameter.default is None:

@@ -11,6 +11,7 @@ from mlrecipe.cli import render
 
 
 def new(
+    ctx: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Argument(
@@ -43,6 +44,6 @@ def new(
     for path in written:
         render.out(f"  {path}")
     recipe = next((path for path in written if path.suffix == ".toml"), None)
-    if recipe is not None:
+    if recipe is not None and not ctx.obj.is_quiet:
         enter = f"cd {target} && " if folder is not None and str(target) != "." else ""
         render.say(f"\nrun it with: {enter}mlrecipe run {recipe.name}")

@@ -20,13 +20,25 @@ SCHEMA = 1
 _BUILTIN = Path(__file__).parents[1] / "builtin"
 
 
-def own_parts(node: Node, *, project: Path, memo: Memo | None = None) -> dict[str, Any]:
+Codes = dict[tuple[str, str], CodeDigest]
+"""Code digests known already, by file and name: many nodes use one op."""
+
+
+def own_parts(
+    node: Node, *, project: Path, memo: Memo | None = None, codes: Codes | None = None
+) -> dict[str, Any]:
     """Everything that the node's fingerprint covers, but for the digests of its inputs.
+
+    Args:
+        node: the node.
+        project: root of the project.
+        memo: remembers digests of code and files between processes.
+        codes: remembers digests of code within this plan.
 
     Raises:
         RequestError: a parameter cannot be hashed; the message has its path.
     """
-    code = _code(node, project, memo)
+    code = _code(node, project, memo, {} if codes is None else codes)
     signature = node.found.signature
     return {
         "schema": SCHEMA,
@@ -63,10 +75,13 @@ def shown(parts: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _code(node: Node, project: Path, memo: Memo | None) -> CodeDigest:
+def _code(node: Node, project: Path, memo: Memo | None, codes: Codes) -> CodeDigest:
     signature = node.found.signature
-    roots = [project.resolve() if node.found.plugin else _BUILTIN]
-    return code_digest(Path(signature.file), signature.qualname, roots=roots, memo=memo)
+    key = (signature.file, signature.qualname)
+    if key not in codes:
+        roots = [project.resolve() if node.found.plugin else _BUILTIN]
+        codes[key] = code_digest(Path(signature.file), signature.qualname, roots=roots, memo=memo)
+    return codes[key]
 
 
 def _external(external: externals.External, memo: Memo | None) -> list[tuple[str, str]]:

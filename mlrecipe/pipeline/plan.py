@@ -78,8 +78,11 @@ def plan(
             raise RequestError(f"no node {name!r}", hint=did_you_mean(name, known))
     graph = request.graph.upto(nodes) if nodes else request.graph
     steps: dict[str, Step] = {}
+    codes: prints.Codes = {}
     for node in graph:
-        steps[node.name] = _step(request, store, node, steps, node.name in force)
+        project, memo = request.loaded.project, store.memo
+        parts = prints.own_parts(node, project=project, memo=memo, codes=codes)
+        steps[node.name] = _step(request, store, node, parts, steps, node.name in force)
     wanted = set(nodes) or set(steps) - {
         i.node for step in steps.values() for i in step.node.inputs
     }
@@ -104,17 +107,14 @@ def parts_with_inputs(step: Step, records: Mapping[str, Record]) -> dict[str, An
 
 
 def _step(
-    request: Request, store: Store, node: Node, before: Mapping[str, Step], is_named: bool
-) -> Step:
-    parts = prints.own_parts(node, project=request.loaded.project, memo=store.memo)
+    request: Request, store: Store, node: Node, parts: Mapping[str, Any],
+    before: Mapping[str, Step], is_named: bool,
+) -> Step:  # fmt: skip
     own = prints.own_hash(parts)
     forced = is_named or node.spec.force
     step = Step(node=node, status="run", reasons=(), parts=parts, own=own, is_forced=forced)
     status, reasons, record = _judge(request, store, step, before)
-    return Step(
-        node=node, status=status, reasons=tuple(reasons), parts=parts, own=own, is_forced=forced,
-        record=record,
-    )  # fmt: skip
+    return replace(step, status=status, reasons=tuple(reasons), record=record)
 
 
 def _judge(
@@ -129,7 +129,7 @@ def _judge(
         records = _records(step.node, before)
         record = store.remembered(fingerprint_of(step, records))
         if record is not None:
-            return "hit", [f"unchanged since {record.created[:16].replace('T', ' ')}"], record
+            return "hit", [f"unchanged since {record.created[:16].replace('T', ' ')} UTC"], record
         return "run", _reasons(request, store, step, parts_with_inputs(step, records)), None
     if store.has_own(step.own):
         return "maybe", [f"only if {_or(waiting)} gives something else"], None
