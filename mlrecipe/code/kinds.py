@@ -46,6 +46,11 @@ class Kind:
 
 
 ANY = Kind("any")
+TABLES = Kind("dict", (ANY,))
+"""A table of whatever else."""
+
+_FOREIGN = Kind("any", ("foreign",))
+"""The type of something that no recipe can write, such as a tensor."""
 
 
 def parse(annotation: ast.expr | None) -> Kind:
@@ -134,7 +139,7 @@ def accepts_text(kind: Kind) -> bool:
         return any(accepts_text(arg) for arg in kind.args)
     if kind.name == "literal":
         return any(isinstance(arg, str) for arg in kind.args)
-    return kind.name == "str" or kind.name in SOURCES.values()
+    return kind.name in ("str", "component") or kind.name in SOURCES.values()
 
 
 def is_text(kind: Kind) -> bool:
@@ -169,7 +174,9 @@ def _named(name: str) -> Kind:
         return Kind("list", (ANY,))
     if name in _DICTS:
         return Kind("dict", (ANY,))
-    return Kind({"None": "none"}.get(name, name)) if name in _SCALARS - {"Any"} else ANY
+    if name in _SCALARS:
+        return {"None": Kind("none"), "Any": ANY}.get(name, Kind(name))
+    return _FOREIGN
 
 
 def _subscript(outer: str, inner: ast.expr) -> Kind:
@@ -193,7 +200,11 @@ def _union(kinds: list[Kind]) -> Kind:
     flat: list[Kind] = []
     for kind in kinds:
         flat.extend(kind.args if kind.name == "union" else [kind])
-    return ANY if ANY in flat else Kind("union", tuple(dict.fromkeys(flat)))
+    # `float | Tensor`: a recipe cannot give the tensor.
+    known = [kind for kind in dict.fromkeys(flat) if kind != _FOREIGN]
+    if ANY in known or all(kind.name == "none" for kind in known):
+        return ANY
+    return known[0] if len(known) == 1 else Kind("union", tuple(known))
 
 
 def _last_name(node: ast.expr) -> str:

@@ -93,10 +93,13 @@ def _external(text: str, source: str, base: Path) -> External:
         return _file(text, path)
     if os.path.isdir(path):
         return _folder(text, source, path)
-    if _HUB_ID.fullmatch(text) and not os.path.exists(path):
+    is_local = os.path.exists(path) or ("/" in text and os.path.isdir(os.path.dirname(path)))
+    if _HUB_ID.fullmatch(text) and not is_local:
         return External(kind=source, text=text)
-    what = "is a file, not a folder" if os.path.exists(path) else "is no folder here"
-    problem = f"{text!r} {what}, and no id of the hub either; looked at {_near(path)}"
+    if os.path.exists(path):
+        problem = f"{text!r} is a file, not a folder"
+    else:
+        problem = _missing(text, path, what="folder")
     return External(kind=source, text=text, path=path, problem=problem)
 
 
@@ -140,12 +143,12 @@ def _tree(folder: str) -> Iterator[tuple[str, str]]:
             yield os.path.relpath(path, folder).replace(os.sep, "/"), path
 
 
-def _missing(text: str, path: str) -> str:
+def _missing(text: str, path: str, *, what: str = "file") -> str:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        return f"no such file: {text!r}; its folder {_near(folder)} does not exist"
+        return f"no such {what}: {text!r}; its folder {_near(folder)} does not exist"
     near = did_you_mean(os.path.basename(path), [n for n in os.listdir(folder) if n[0] != "."])
-    return f"no such file: {text!r}" + (f"; {near}" if near.startswith("did") else "")
+    return f"no such {what}: {text!r}" + (f"; {near}" if near.startswith("did") else "")
 
 
 def _near(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog, Found
@@ -13,7 +14,9 @@ from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph import externals
 from mlrecipe.graph.externals import External
 from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import Loaded, NodeSpec, Recipe
+from mlrecipe.registry import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +80,15 @@ class Graph:
         return iter(self.nodes.values())
 
 
-def build(loaded: Loaded, tree: Tree, catalog: Catalog) -> tuple[Graph, list[Problem]]:
-    """The graph of a recipe, and what is wrong with it: externals that cannot be read."""
+def build(loaded: Loaded, catalog: Catalog) -> Graph:
+    """The graph of a recipe in which `check` and `check_paths` found nothing."""
     nodes: dict[str, Node] = {}
-    problems: list[Problem] = []
     for name in _order(loaded.recipe.nodes):
         spec = loaded.recipe.nodes[name]
         found = catalog.find("op", spec.use)
         assert found is not None, name  # the recipe was checked
-        node = _bind(name, spec, found, loaded)
-        nodes[name] = node
-        problems += [
-            tree.problem(("nodes", name, key), external.problem)
-            for key, items in node.externals.items()
-            for external in items
-            if external.problem
-        ]
-    return Graph(nodes), problems
+        nodes[name] = _bind(name, spec, found, loaded)
+    return Graph(nodes)
 
 
 def check(tree: Tree, catalog: Catalog) -> list[Problem]:
@@ -101,21 +96,37 @@ def check(tree: Tree, catalog: Catalog) -> list[Problem]:
 
     Works on the plain values, so that these problems come together with all others of the recipe.
     """
-    nodes = tree.values.get("nodes", {})
-    tables = _tables(nodes) if isinstance(nodes, Mapping) else {}
+    # Inputs of another type are the structure's to report.
+    kinds = (str, list, Mapping)
+    tables = {n: t for n, t in _tables(tree).items() if isinstance(t.get("inputs", []), kinds)}
     problems: list[Problem] = []
     for name, table in tables.items():
         problems += _check_inputs(name, table, tables, tree, catalog)
     return problems + _check_cycles(tables, tree)
 
 
-def _tables(nodes: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The nodes that are tables, without inputs of a type that is reported elsewhere."""
-    return {
-        name: table
-        for name, table in nodes.items()
-        if isinstance(table, Mapping) and isinstance(table.get("inputs", []), (str, list, Mapping))
-    }
+def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
+    """Files and folders that a recipe names and that are not there or not what they should be."""
+    problems: list[Problem] = []
+    tables: list[tuple[KeyPath, Kind, Any]] = [
+        (("nodes", name), "op", table) for name, table in _tables(tree).items()
+    ]
+    tables += [(("model",), "model", tree.values.get("model"))]
+    tables += [(("task",), "task", tree.values.get("task"))]
+    for path, kind, table in tables:
+        use = table.get("use") if isinstance(table, Mapping) else None
+        found = catalog.find(kind, use) if isinstance(use, str) else None
+        for key, parameter in found.signature.params.items() if found else ():
+            outside = externals.resolve(table.get(key), parameter.kind, base)[1]
+            problems += [tree.problem((*path, key), e.problem) for e in outside if e.problem]
+    return problems
+
+
+def _tables(tree: Tree) -> dict[str, Mapping[str, Any]]:
+    nodes = tree.values.get("nodes")
+    if not isinstance(nodes, Mapping):
+        return {}
+    return {name: table for name, table in nodes.items() if isinstance(table, Mapping)}
 
 
 def _bind(name: str, spec: NodeSpec, found: Found, loaded: Loaded) -> Node:

@@ -78,35 +78,15 @@ def open_request(
         RequestError: there is no such file.
     """
     loading = load(path, overrides, here=here, memo=memo)
-    problems = list(loading.problems)
-    problems += graphing.check(loading.tree, loading.catalog)
-    if loading.loaded is None or problems:
+    tree, catalog, loaded = loading.tree, loading.catalog, loading.loaded
+    problems = [*loading.problems, *graphing.check(tree, catalog)]
+    problems += graphing.check_paths(tree, catalog, loading.base)
+    if loaded is None or problems:
         raise RecipeError(_without_echoes(problems), subject=loading.shown)
-    loaded = loading.loaded
-    graph, outside = graphing.build(loaded, loading.tree, loading.catalog)
-    request = Request(
-        loaded=loaded, graph=graph, catalog=loading.catalog, tree=loading.tree,
+    return Request(
+        loaded=loaded, graph=graphing.build(loaded, catalog), catalog=catalog, tree=tree,
         name=name or path.relative_to(loaded.project).as_posix(),
     )  # fmt: skip
-    outside += _component_problems(request)
-    if outside:
-        raise RecipeError(_without_echoes(outside), subject=loading.shown)
-    return request
-
-
-def _component_problems(request: Request) -> list[Problem]:
-    """Paths of the model and the task that lead nowhere."""
-    problems = []
-    for kind in ("model", "task"):
-        component: Component | None = getattr(request.loaded.recipe, kind)
-        found = request.catalog.find(kind, component.use) if component else None
-        for key, value in component.params.items() if component and found else ():
-            parameter = found.signature.params.get(key) if found else None
-            named = externals.resolve(
-                value, parameter.kind if parameter else ANY, request.loaded.base
-            )[1]
-            problems += [request.tree.problem((kind, key), e.problem) for e in named if e.problem]
-    return problems
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

@@ -43,14 +43,14 @@ class Layer:
     """What an error calls it: the file as the user typed it, `--set #2`, `default`."""
 
     values: dict[str, Any]
-    text: str = ""
+    text: str | None = None
     """The TOML text, for a file."""
 
     _positions: Positions | None = None
 
     def origin(self, path: KeyPath) -> Origin:
         """Where this layer has the key, or the nearest table above it."""
-        if not self.text:
+        if self.text is None:
             return Origin(file=self.name)
         if self._positions is None:
             self._positions = positions(self.text)
@@ -74,7 +74,7 @@ class Tree:
         for depth in range(len(path), 0, -1):
             if (layer := self.sources.get(path[:depth])) is not None and layer.name != "default":
                 return layer.origin(path)
-        files = [layer for layer in self.layers if layer.text]
+        files = [layer for layer in self.layers if layer.text is not None]
         return Origin(file=files[-1].name, line=1) if files else Origin(file="default")
 
     def problem(self, path: KeyPath, message: str) -> Problem:

@@ -11,6 +11,7 @@ from mlrecipe.code.catalog import Catalog, Plugin
 from mlrecipe.errors import Problem, RequestError
 from mlrecipe.interfaces import Memo
 from mlrecipe.recipe import layers as layering
+from mlrecipe.recipe import limits
 from mlrecipe.recipe import overrides as overriding
 from mlrecipe.recipe.interpolate import interpolate
 from mlrecipe.recipe.layers import Tree
@@ -27,6 +28,9 @@ class Loading:
     catalog: Catalog
     shown: str
     """The recipe's path as the user knows it."""
+
+    base: Path
+    """Folder that the recipe's relative paths start from."""
 
     loaded: Loaded | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -49,13 +53,13 @@ def load(
     broken = any("not valid TOML" in p.message for p in problems)
     layers = [layering.default_layer(), *files]
     tree, override_problems = overriding.apply(layers, overrides, catalog)
-    loading = Loading(tree=tree, catalog=catalog, shown=name, problems=problems)
+    loading = Loading(tree=tree, catalog=catalog, shown=name, base=base, problems=problems)
     if broken:
         return loading
     loading.problems += plugin_problems + catalog.problems + override_problems
     loading.problems += interpolate(tree, recipe_dir=str(base))
     recipe, found = structure(tree, catalog)
-    loading.problems += found
+    loading.problems += found + limits.check(tree)
     if recipe is not None:
         loading.loaded = Loaded(
             recipe=recipe, path=path, project=project, base=base, values=tree.values,

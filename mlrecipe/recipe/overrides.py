@@ -14,6 +14,9 @@ from mlrecipe.recipe.layers import UNRESOLVED, Layer, Tree, dotted, merge
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.shape import kind_at
 
+FILE_ONLY = ("plugins", "relative_to")
+"""Keys that no override changes: they decide what code is read, and where."""
+
 
 def apply(
     layers: Sequence[Layer], overrides: Sequence[str], catalog: Catalog
@@ -39,6 +42,10 @@ def _split(
 ) -> tuple[int, tuple[str, ...], str] | None:
     key, equals, value = text.partition("=")
     path = _key_path(key)
+    if path and path[0] in FILE_ONLY:
+        message = "read from the recipe file alone: write it there"
+        problems.append(Problem(message=message, key=path[0], file=f"--set #{number}"))
+        return None
     if equals and path:
         return number, path, value
     message = f"expected KEY=VALUE with a dotted key, got {text!r}; for example train.batch_size=32"

@@ -42,7 +42,7 @@ class _Structure:
         values["train"] = self._train(self._table(("train",), values.get("train", {})))
         test = self._table(("test",), values.get("test", {}))
         values["test"] = TestSpec(**self._fields(("test",), test, spec("TestSpec").params))
-        self._check_node_names(values)
+        self._check_node_names()
         self._check_metrics(values)
         return Recipe(**values) if not self.problems else Recipe(name="")
 
@@ -82,8 +82,9 @@ class _Structure:
         own = {key: value for key, value in table.items() if key in _NODE_KEYS}
         values = self._fields(path, own, _NODE_KEYS, missing_near=table.keys() - own.keys())
         params = {key: value for key, value in table.items() if key not in _NODE_KEYS}
-        use = values.get("use", "")
-        return NodeSpec(**{**values, "use": use, "params": self._params(path, use, params)})
+        if "use" in values:
+            params = self._params(path, values["use"], params)
+        return NodeSpec(**{"use": "", **values, "params": params})
 
     def _component(self, path: KeyPath, table: Any) -> Component:
         if table is UNRESOLVED or (isinstance(table, Mapping) and table.get("use") is UNRESOLVED):
@@ -97,13 +98,16 @@ class _Structure:
             near = suggest("use", params) if "use" not in table else None
             kind = component_kind(path)
             hint = f"; did you mean it by {near!r}?" if near else ""
+            name = str(path[-1])
+            if kind and not hint and self._catalog.find(kind, name) is not None:
+                hint = f'; write use = "{name}" in this table'
             self._add(path, f"`use` must name a {kind}{hint}")
             return Component(use="")
         return Component(use=use, params=self._params(path, use, params))
 
     def _params(self, path: KeyPath, use: Any, params: Mapping[str, Any]) -> dict[str, Any]:
         kind = component_kind(path)
-        if kind is None or not isinstance(use, str) or not use:
+        if kind is None or not isinstance(use, str):
             return dict(params)
         found = self._catalog.find(kind, use)
         if found is None:
@@ -162,6 +166,8 @@ class _Structure:
     def _value(self, path: KeyPath, value: Any, parameter: Parameter) -> Any:
         if parameter.kind.name == "any" or kinds.is_component(parameter.kind):
             return value  # a table of its own, checked there
+        if isinstance(value, Mapping) and parameter.kind == kinds.TABLES:
+            return value  # of tables of their own
         if _has_unresolved(value):
             return UNRESOLVED
         converted, problems = kinds.convert(value, parameter.kind)
@@ -170,13 +176,14 @@ class _Structure:
             self.problems.append(problem)
         return converted
 
-    def _check_node_names(self, values: Mapping[str, Any]) -> None:
+    def _check_node_names(self) -> None:
+        nodes = self._tree.values.get("nodes")
+        known = list(nodes) if isinstance(nodes, Mapping) else []
         for key in ("train", "test"):
-            section = values.get(key)
-            name = getattr(section, "data", "")
-            if name and name.partition(".")[0] not in values.get("nodes", {}):
-                hint = did_you_mean(name, values.get("nodes", {}))
-                self._add((key, "data"), f"no node {name!r}; {hint}")
+            section = self._tree.values.get(key)
+            name = section.get("data") if isinstance(section, Mapping) else None
+            if isinstance(name, str) and name and name.partition(".")[0] not in known:
+                self._add((key, "data"), f"no node {name!r}; {did_you_mean(name, known)}")
 
     def _check_metrics(self, values: Mapping[str, Any]) -> None:
         task = values.get("task")

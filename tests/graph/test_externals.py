@@ -132,7 +132,7 @@ def test_an_id_of_the_hub_stays_as_it_is(base, text):
 @pytest.mark.parametrize("text", ["./nowhere", "/nowhere/at/all", "a/b/c", "a.csv"])
 def test_what_is_neither_folder_nor_id_is_a_problem(base, text):
     """A path that leads nowhere is not taken for an id."""
-    assert "no id of the hub either" in one(text, MODEL, base)[1].problem
+    assert one(text, MODEL, base)[1].problem
 
 
 def test_store_13_a_remembered_digest_goes_by_the_stamp(base, monkeypatch):

@@ -120,6 +120,6 @@ def test_plugins_cannot_be_overridden(work):
     """No `--set` decides which code is read."""
     work.write("other.py", "import mlrecipe\n@mlrecipe.op('evil')\ndef evil(): ...\n")
 
-    request = work.request('plugins=["ops.py", "other.py"]')
-
-    assert [plugin.name for plugin in request.catalog.plugins] == ["ops.py"]
+    assert work.problems('plugins=["ops.py", "other.py"]') == [
+        "--set #1  plugins: read from the recipe file alone: write it there"
+    ]
