@@ -75,8 +75,13 @@ def cli() -> str:
     lines += [
         "## Exit codes",
         "",
-        "0 done; 1 the work failed; 2 the request was wrong (recipe, arguments, data); 130 interrupted.",
-        "Results go to standard output, progress and messages to standard error.",
+        "0 done; 1 the work failed; 2 the request was wrong (recipe, arguments, data); 130 interrupted",
+        "(Ctrl-C); 143 terminated. Results go to standard output, progress and messages to standard error.",
+        "",
+        "## Environment",
+        "",
+        "`MLRECIPE_STORE`: folder of the store, instead of `.mlrecipe/store` in the project. `NO_COLOR`: no",
+        "colours. `HF_HUB_OFFLINE=1`: as `--offline`.",
         "",
     ]
     return "\n".join(lines)

@@ -91,13 +91,11 @@ OPTIMIZERS = {
     "AdamW": "torch.optim.adamw:AdamW",
     "Adamax": "torch.optim.adamax:Adamax",
     "LBFGS": "torch.optim.lbfgs:LBFGS",
-    "Muon": "torch.optim._muon:Muon",
     "NAdam": "torch.optim.nadam:NAdam",
     "RAdam": "torch.optim.radam:RAdam",
     "RMSprop": "torch.optim.rmsprop:RMSprop",
     "Rprop": "torch.optim.rprop:Rprop",
     "SGD": "torch.optim.sgd:SGD",
-    "SparseAdam": "torch.optim.sparse_adam:SparseAdam",
 }
 
 SCHEDULERS = {

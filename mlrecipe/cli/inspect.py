@@ -64,7 +64,7 @@ def _facts(
     request: Request, step: Step, record: Record | None, sample: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What `--json` prints; fields about the output are null when there is none."""
-    signature = step.node.found.signature
+    signature, parts = step.node.found.signature, _parts(step, record)
     return {
         "node": step.node.name,
         "recipe": request.name,
@@ -73,9 +73,9 @@ def _facts(
         "status": step.status,
         "reasons": list(step.reasons),
         "inputs": [i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs],
-        "params": dict(step.parts["params"]),
-        "files": dict(step.parts["files"]),
-        "libraries": dict(step.parts["libraries"]),
+        "params": dict(parts["params"]),
+        "files": dict(parts["files"]),
+        "libraries": dict(parts["libraries"]),
         "fingerprint": record.fingerprint if record else None,
         "digest": record.digest if record else None,
         "created": record.created if record else None,
@@ -87,6 +87,19 @@ def _facts(
         "sample": sample,
         "value": _json_value(record),
     }
+
+
+def _parts(step: Step, record: Record | None) -> Mapping[str, Any]:
+    """What the output that is shown was made with; where there is none, what it would be made with."""
+    return record.parts if record is not None else step.parts
+
+
+def _named(pairs: Sequence[Sequence[str]]) -> str:
+    """The files or the hub's id behind a parameter."""
+    if pairs and pairs[0][0] == "hub":
+        return f"{pairs[0][1]} (hub)"
+    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+    return ", ".join(name for name, _ in pairs[:3]) + more
 
 
 def _json_value(record: Record | None) -> Any:
@@ -102,17 +115,16 @@ def _json_value(record: Record | None) -> Any:
 
 
 def _show(session: Session, step: Step, record: Record | None) -> None:
-    signature = step.node.found.signature
-    place = step.node.found.plugin or f"mlrecipe: {signature.qualname}, line {signature.line}"
+    parts = _parts(step, record)
+    place = step.node.found.plugin or "built in"
     inputs = ", ".join(i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs)
     facts = [
         ("node", f"{step.node.name} of {session.shown}"),
         ("op", f"{step.node.spec.use} ({place})"),
         ("inputs", inputs or "none"),
-        ("parameters", _pairs(step.parts["params"])),
-        *[("file", f"{k} = {e.text} ({len(e.files)} files)" if not e.is_hub else f"{k} = {e.text} (hub)")
-          for k, items in step.node.externals.items() for e in items],
-        ("libraries", " ".join(f"{k} {v}" for k, v in step.parts["libraries"].items()) or "none"),
+        ("parameters", _pairs(parts["params"])),
+        *[("files", f"{name}: {_named(pairs)}") for name, pairs in parts["files"].items()],
+        ("libraries", " ".join(f"{k} {v}" for k, v in parts["libraries"].items()) or "none"),
         ("status", f"{step.status}: {'; '.join(step.reasons)}"),
     ]  # fmt: skip
     if record is not None:
@@ -126,7 +138,8 @@ def _show(session: Session, step: Step, record: Record | None) -> None:
         ]  # fmt: skip
     if record is not None and step.record is None:
         render.warn(
-            f"{step.node.name} would run now ({'; '.join(step.reasons)}); this is its last output"
+            f"{step.node.name} would run now ({'; '.join(step.reasons)}); "
+            "below is its last output, and what that was made with"
         )
     for line in render.columns(facts, indent=""):
         render.out(line)
@@ -139,9 +152,8 @@ def _show(session: Session, step: Step, record: Record | None) -> None:
 def _summary(record: Record) -> list[tuple[str, str]]:
     summary = record.summary
     rows = ", ".join(f"{k or 'rows'} {v:,}" for k, v in summary.get("rows", {}).items())
-    facts = [
-        ("kind", summary.get("kind", "") + (f" {summary['text']}" if summary.get("text") else ""))
-    ]
+    text = summary.get("text", "") if record.value is None else ""
+    facts = [("kind", f"{summary.get('kind', '')} {text}".strip())]
     if rows:
         facts.append(("rows", rows))
     facts += [("column", f"{k}: {v}") for k, v in summary.get("schema", {}).items()]
@@ -151,9 +163,11 @@ def _summary(record: Record) -> list[tuple[str, str]]:
             facts.append(
                 ("labels", f"{where}: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
             )
-    value = _json_value(record)
     if record.value is not None:
-        text = json.dumps(value, ensure_ascii=False, indent=2)
+        value = values.decode(record.value)
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+        if len(text) > 100:
+            text = json.dumps(value, ensure_ascii=False, indent=2, default=repr)
         facts.append(("value", text if len(text) < 4000 else text[:4000] + " …"))
     return facts
 

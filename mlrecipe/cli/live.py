@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 from mlrecipe import events
@@ -26,7 +26,8 @@ def live(settings: Settings) -> Iterator[None]:
     """Show the events of the block on standard error."""
     kind = _Bars if render.has_color(sys.stderr) else _Plain
     shown = (_Silent if settings.is_quiet else kind)(shows_hits=settings.is_verbose)
-    with shown, events.listening(shown):
+    # What ops and libraries print is no result of the command.
+    with shown, events.listening(shown), redirect_stdout(sys.stderr):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -45,5 +46,9 @@ def new(
         render.out(f"  {path}")
     recipe = next((path for path in written if path.suffix == ".toml"), None)
     if recipe is not None and not ctx.obj.is_quiet:
-        enter = f"cd {target} && " if folder is not None and str(target) != "." else ""
+        enter = (
+            f"cd {shlex.quote(str(target))} && "
+            if folder is not None and str(target) != "."
+            else ""
+        )
         render.say(f"\nrun it with: {enter}mlrecipe run {recipe.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import traceback as tracebacks
@@ -38,7 +39,16 @@ def say(text: str) -> None:
 
 def document(data: Any) -> None:
     """One JSON document as the whole result."""
-    out(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    out(json.dumps(_finite(data), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    """The data with null for the numbers that JSON does not have."""
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    return [_finite(value) for value in data] if isinstance(data, (list, tuple)) else data
 
 
 def styled(text: str, color: str, *, to: TextIO | None = None) -> str:

@@ -66,6 +66,7 @@ def test(
 
     Example: mlrecipe test imdb.toml
     """
+    _check_overrides(overrides)
     session = Session.of(recipe)
     parent = _parent(session, run_id)
     request, records = _request_of(session, parent, overrides, ctx.obj)
@@ -142,6 +143,16 @@ def _test(
         ).run
 
 
+def _check_overrides(overrides: Sequence[str] | None) -> None:
+    """What a model was trained with is not changed by testing it."""
+    for text in overrides or ():
+        if not text.startswith("test."):
+            raise RequestError(
+                f"--set {text!r}: a test uses the recipe that its run was trained with; "
+                "only keys of [test] can be changed"
+            )
+
+
 def _parent(session: Session, run_id: str | None) -> Run:
     """The train run to test.
 
@@ -171,17 +182,26 @@ def _request_of(
     session: Session, parent: Run, overrides: Sequence[str] | None, settings: Settings
 ) -> tuple[Request, Mapping[str, Record]]:
     """The request as the train run had it, with its data prepared; says where the recipe has moved on."""
-    now = session.open(None, settings=settings)
     request = open_request(
         parent.folder / RECIPE, tuple(overrides or ()), here=session.here, memo=session.store.memo,
         name=str(parent.facts["recipe"]),
     )  # fmt: skip
     then = open_request(parent.folder / RECIPE, here=session.here, memo=session.store.memo)
-    moved = stages.changes(resolved(then.loaded, then.catalog), resolved(now.loaded, now.catalog))
     _say(settings, f"test: run {parent.id}, with the recipe that it was trained with")
-    if moved:
-        render.warn(f"{session.shown} has changed since that run: {'; '.join(moved[:5])}")
+    _warn_of_changes(session, then, settings)
     return request, _prepared(session, request, settings)
+
+
+def _warn_of_changes(session: Session, then: Request, settings: Settings) -> None:
+    try:
+        now = session.open(None, settings=settings)
+    except RequestError as error:
+        render.warn(f"{session.shown} has changed since that run, and has problems now: {error}")
+        return
+    moved = stages.changes(resolved(then.loaded, then.catalog), resolved(now.loaded, now.catalog))
+    if moved:
+        more = f"; and {len(moved) - 8} more" if len(moved) > 8 else ""
+        render.warn(f"{session.shown} has changed since that run: {'; '.join(moved[:8])}{more}")
 
 
 def _close(session: Session, runs: Sequence[Run], *, as_json: bool, settings: Settings) -> None:

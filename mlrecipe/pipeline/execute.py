@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,6 +15,7 @@ from mlrecipe.errors import DataError, MlrecipeError, OpError, RecipeError
 from mlrecipe.graph import externals
 from mlrecipe.graph.graph import Node
 from mlrecipe.interfaces import Fingerprint
+from mlrecipe.pipeline import blame
 from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of, parts_with_inputs
 from mlrecipe.pipeline.request import Request
 from mlrecipe.registry import registries
@@ -189,17 +189,9 @@ def _placed(error: DataError, node: Node, request: Request) -> RecipeError:
 
 def _failed(error: Exception, node: Node, project: Path) -> OpError:
     """The error of an op's own code, with the line of the project where it came from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        f
-        for f in frames
-        if Path(f.filename).is_relative_to(project) and "site-packages" not in f.filename
-    ]
-    frame = own[-1] if own else frames[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
     return OpError(
-        f"node {node.name!r} (op {node.spec.use!r}) failed at {place}: {type(error).__name__}: {error}",
-        hint="--traceback shows all of it",
+        f"node {node.name!r} (op {node.spec.use!r}) failed at {blame.cause_of(error, project)}",
+        hint=blame.HINT,
     )
 
 

@@ -29,6 +29,16 @@ def _version(parts: Mapping[str, Any]) -> str:
     return " ".join(text for text in parts.get("version", []) if text) or "none"
 
 
+def shorten(value: Any) -> str:
+    """A value in a few characters, as TOML has it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value) if isinstance(value, (str, list, dict)) else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def _values(
     prefix: str,
     now: Mapping[str, Any],
@@ -36,7 +46,7 @@ def _values(
     *,
     show: Callable[[Any], str] | None = None,
 ) -> list[str]:
-    show = show or _short
+    show = show or shorten
     found = []
     for key in sorted(now.keys() | then.keys()):
         if now.get(key) != then.get(key):
@@ -104,12 +114,3 @@ def _inputs(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
 
 def _known(version: Any) -> str:
     return str(version or "none")
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value) if isinstance(value, (str, list, dict)) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."

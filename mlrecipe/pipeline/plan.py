@@ -83,10 +83,7 @@ def plan(
         project, memo = request.loaded.project, store.memo
         parts = prints.own_parts(node, project=project, memo=memo, codes=codes)
         steps[node.name] = _step(request, store, node, parts, steps, node.name in force)
-    wanted = set(nodes) or set(steps) - {
-        i.node for step in steps.values() for i in step.node.inputs
-    }
-    steps = _restore(steps, store, wanted)
+    steps = _restore(steps, store, set(nodes) or _wanted(request, steps))
     return Plan(tuple(steps.values()), steps)
 
 
@@ -134,6 +131,14 @@ def _judge(
     if store.has_own(step.own):
         return "maybe", [f"only if {_or(waiting)} gives something else"], None
     return "run", _reasons(request, store, step, prints.shown(step.parts)), None
+
+
+def _wanted(request: Request, steps: Mapping[str, Step]) -> set[str]:
+    """Nodes whose outputs are what preparing all is for: the last of the graph, and what stages load."""
+    recipe = request.loaded.recipe
+    used = {name.partition(".")[0] for name in (recipe.train.data, recipe.test.data)}
+    inner = {i.node for step in steps.values() for i in step.node.inputs}
+    return (set(steps) - inner) | (used & set(steps))
 
 
 def _restore(steps: dict[str, Step], store: Store, wanted: Collection[str]) -> dict[str, Step]:

@@ -12,6 +12,7 @@ from mlrecipe.errors import DataError, RecipeError, RequestError
 from mlrecipe.graph import externals
 from mlrecipe.graph.encode import digest
 from mlrecipe.interfaces import Memo
+from mlrecipe.pipeline.explain import shorten
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.layers import leaves
 from mlrecipe.recipe.positions import KeyPath
@@ -116,9 +117,10 @@ def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """`key old → new` for every value in which two resolved recipes differ."""
     old = {".".join(map(str, path)): value for path, value in leaves(then)}
     new = {".".join(map(str, path)): value for path, value in leaves(now)}
+    keys = sorted(old.keys() | new.keys(), key=lambda key: (not key.endswith(".use"), key))
     return [
-        f"{key} {_short(old.get(key))} → {_short(new.get(key))}"
-        for key in sorted(old.keys() | new.keys())
+        f"{key} {shorten(old.get(key))} → {shorten(new.get(key))}"
+        for key in keys
         if old.get(key) != new.get(key) and key not in ("relative_to", "plugins")
     ]
 
@@ -151,8 +153,3 @@ def _component(
         "files": outside,
         "code": code,
     }
-
-
-def _short(value: Any) -> str:
-    text = "none" if value is None else repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

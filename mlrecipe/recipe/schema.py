@@ -108,10 +108,10 @@ class TrainSpec:
     """Any argument of Lightning's Trainer but those that mlrecipe sets itself."""
 
     callbacks: Mapping[str, Component] = field(default_factory=dict)
-    """Lightning callbacks by class name, each in a table of its own name."""
+    """Lightning callbacks, each in a table of your own naming, such as `[train.callbacks.stop]`, with `use`."""
 
     loggers: Mapping[str, Component] = field(default_factory=dict)
-    """Lightning loggers by class name; a CSV log is always written."""
+    """Lightning loggers, each in a table of your own naming with `use`; a CSV log is always written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,10 @@ class Run:
 def create(project: Path, *, name: str, stage: str, recipe: str, **facts: Any) -> Run:
     """A new run directory of a project: `runs/<UTC time>-<name>-<stage>-<4 random letters>`."""
     parent = project / FOLDER
-    parent.mkdir(exist_ok=True)
+    try:
+        parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"cannot keep runs in {str(parent)!r}: {error.strerror}") from error
     if project_of(parent) != project:  # a lone recipe's folder: its runs must find back to it
         (project / MARKERS[0]).mkdir()
     time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -121,6 +124,7 @@ def find(project: Path, run_id: str) -> Run:
         RequestError: there is none, or more than one.
     """
     runs = list(every(project))
+    run_id = Path(run_id).name  # as it is printed, with its folder
     exact = [run for run in runs if run.id == run_id]
     near = exact or [r for r in runs if r.id.startswith(run_id) or r.id.endswith(run_id)]
     if len(near) == 1:

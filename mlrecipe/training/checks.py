@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mlrecipe.errors import DataError, did_you_mean
-from mlrecipe.recipe.schema import TrainSpec
+from mlrecipe.recipe.schema import Component, TrainSpec
 
 OWN_TRAINER_KEYS = {
     "max_epochs": "set `train.epochs`",
@@ -25,22 +25,43 @@ OWN_TRAINER_KEYS = {
     "default_root_dir": "a run's files are always in its run directory",
     "use_distributed_sampler": "batches are shared among processes by mlrecipe itself",
     "inference_mode": "mlrecipe decides it for each stage",
+    "fast_dev_run": "for a quick try set `limit` and `train.max_steps`",
     "enable_autolog_hparams": "the run directory holds the resolved recipe",
 }
 """Arguments of Lightning's Trainer that mlrecipe sets itself, and what to do instead."""
 
+ONE_PROCESS: Mapping[str, Sequence[Any]] = {
+    "devices": (1, "1", "auto"),
+    "num_nodes": (1,),
+    "strategy": ("auto",),
+}
+"""What the arguments that start processes may be as long as training runs in one."""
 
-def validate_request(*, spec: TrainSpec, metrics: Sequence[str] | None = None) -> None:
-    """Raise for what is wrong with `[train]` whatever the data: before any node is computed.
+
+def validate_request(
+    *,
+    spec: TrainSpec,
+    metrics: Sequence[str] | None = None,
+    task: Component | None = None,
+    model: Component | None = None,
+) -> None:
+    """Raise for what is wrong with training whatever the data: before any node is computed.
 
     Args:
         spec: the recipe's `[train]`.
         metrics: names of the task's metrics, where they are known.
+        task: the recipe's `[task]`.
+        model: the recipe's `[model]`.
 
     Raises:
-        DataError: a Trainer argument is mlrecipe's own, a number makes no sense, or the monitored
-            metric will not be there; `key` is the recipe's key.
+        DataError: a Trainer argument is mlrecipe's own, a number makes no sense, the monitored
+            metric will not be there, or a built-in task or model contradicts itself; `key` is the
+            recipe's key.
     """
+    if task is not None and task.use == "text-classification":
+        check_labels(task.params.get("labels"), key="task.labels")
+    if model is not None and model.use == "transformer":
+        check_source(model.params, key="model.checkpoint")
     check_numbers(spec)
     check_trainer(spec.trainer)
     if metrics is not None:
@@ -53,6 +74,63 @@ def check_numbers(spec: TrainSpec) -> None:
         value = getattr(spec, name)
         if value is not None and value < 1:
             raise DataError(f"{value!r} is not at least 1", key=f"train.{name}")
+    check_warmup(spec.scheduler.params.get("warmup", 0), key="train.scheduler.warmup")
+
+
+def check_warmup(warmup: object, *, key: str) -> None:
+    """Raise for a number below 0."""
+    if isinstance(warmup, int | float) and not warmup >= 0:
+        hint = "a fraction of all steps when below 1, else steps"
+        raise DataError(f"{warmup!r} is not at least 0", key=key, hint=hint)
+
+
+def check_labels(labels: object, *, key: str) -> None:
+    """Raise for a list of labels that is empty or has one twice."""
+    if not isinstance(labels, Sequence) or isinstance(labels, str):
+        return
+    if not labels:
+        hint = "leave it out to take the labels of the data"
+        raise DataError("the list of labels is empty", key=key, hint=hint)
+    twice = [label for position, label in enumerate(labels) if label in labels[:position]]
+    if twice:
+        raise DataError(f"label {twice[0]!r} is there twice", key=key)
+
+
+def check_source(params: Mapping[str, object], *, key: str) -> None:
+    """Raise unless exactly one of `checkpoint` and `config` has a value."""
+    given = [name for name in ("checkpoint", "config") if params.get(name) is not None]
+    if len(given) != 1:
+        what = "both are" if given else "neither is"
+        message = f"a model starts from a checkpoint or from a config, and {what} given"
+        raise DataError(message, key=key)
+
+
+def check_validations(spec: TrainSpec, *, rows: int) -> None:
+    """Raise when training on so many rows ends before the first validation."""
+    if spec.validate_every is None or not spec.valid_split:
+        return
+    steps = count_steps(spec, rows=rows)
+    if spec.validate_every > steps:
+        what = f"only {steps:,} optimizer {'step' if steps == 1 else 'steps'}"
+        raise DataError(
+            f"the model would never be validated: there will be {what}, and validation comes "
+            f"after every {spec.validate_every:,}",
+            key="train.validate_every",
+            hint="leave it out to validate once an epoch",
+        )
+
+
+def count_steps(spec: TrainSpec, *, rows: int) -> int:
+    """Optimizer steps that training on so many rows makes; a last one with fewer batches is left out."""
+    batches = -(-rows // spec.batch_size)
+    limit = spec.trainer.get("limit_train_batches")
+    if isinstance(limit, float):
+        batches = int(batches * limit)
+    elif isinstance(limit, int):
+        batches = min(batches, limit)
+    accumulated = int(spec.trainer.get("accumulate_grad_batches", 1))
+    steps = batches * spec.epochs // max(accumulated, 1)
+    return steps if spec.max_steps is None else min(steps, spec.max_steps)
 
 
 def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None) -> None:
@@ -67,6 +145,16 @@ def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None
             free = set(known) - set(OWN_TRAINER_KEYS)
             message = f"Lightning's Trainer has no argument {name!r}"
             raise DataError(message, key="train.trainer", hint=did_you_mean(name, free))
+    if trainer.get("limit_train_batches") == 0:
+        message = "with `limit_train_batches = 0` there is nothing to learn from"
+        raise DataError(message, key="train.trainer")
+    for name, allowed in ONE_PROCESS.items():
+        if (value := trainer.get(name)) is not None and value not in allowed:
+            raise DataError(
+                f"`{name} = {value!r}`: training in several processes is not there yet",
+                key="train.trainer",
+                hint="one process trains, on one device; CUDA_VISIBLE_DEVICES says on which GPU",
+            )
 
 
 def check_monitor(monitor: str, names: Sequence[str], *, key: str) -> None:

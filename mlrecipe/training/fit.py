@@ -25,6 +25,7 @@ from mlrecipe.training.checks import (
     check_monitor,
     check_numbers,
     check_trainer,
+    check_validations,
     metric_names,
     resolve_mode,
     validate_request,
@@ -168,6 +169,7 @@ class _Plan:
 
 def _prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> _Plan:
     splits = _require_splits(data, spec)
+    check_validations(spec, rows=len(splits[spec.train_split]))
     with keyed("task"):
         head = task.head(splits)
         names = metric_names(task.meters(head))

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers import optimization as _optimization
 
 from mlrecipe import scheduler
+from mlrecipe.training.checks import check_warmup
 
 optimization: Any = _optimization  # parts of it have no types
 
@@ -118,5 +119,10 @@ def constant(optimizer: Optimizer, total_steps: int, *, warmup: float = 0.0) -> 
 
 
 def warmup_steps(warmup: float, total_steps: int) -> int:
-    """`warmup` in steps: below 1 it is a fraction of all steps, rounded up."""
+    """`warmup` in steps: below 1 it is a fraction of all steps, rounded up.
+
+    Raises:
+        DataError: it is negative.
+    """
+    check_warmup(warmup, key="train.scheduler.warmup")
     return math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)

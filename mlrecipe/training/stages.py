@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated
-from mlrecipe.pipeline import stages
+from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated, TrainingError
+from mlrecipe.pipeline import blame, stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.resolved import origins, resolved, to_toml
 from mlrecipe.recipe.schema import Component
@@ -47,9 +48,10 @@ def train(request: Request, records: Mapping[str, Record], store: Store) -> Trai
     """
     recipe = request.loaded.recipe
     assert recipe.task is not None and recipe.model is not None  # noqa: PT018 (the caller checked)
-    task = stages.make(request, "task", recipe.task)
-    model = stages.make(request, "model", recipe.model)
-    data = stages.pick(store.load(_record(records, recipe.train.data)), recipe.train.data)
+    with _blaming("training", request):
+        task = stages.make(request, "task", recipe.task)
+        model = stages.make(request, "model", recipe.model)
+        data = stages.pick(store.load(_record(records, recipe.train.data)), recipe.train.data)
     print_ = stages.train_fingerprint(request, records, store.memo)
     run = create(
         request.loaded.project,
@@ -59,7 +61,7 @@ def train(request: Request, records: Mapping[str, Record], store: Store) -> Trai
         fingerprint=print_,
     )
     seed = recipe.seed if recipe.train.seed is None else recipe.train.seed
-    with _ending(run, request):
+    with _ending(run, request), _blaming("training", request):
         _describe(run, request, records, [recipe.train.data])
         report = fit(
             task=task, model=model, spec=recipe.train, seed=seed, data=data, folder=run.folder,
@@ -93,10 +95,11 @@ def test(
     """
     recipe = request.loaded.recipe
     assert recipe.task is not None and recipe.model is not None  # noqa: PT018 (the caller checked)
-    task = stages.make(request, "task", recipe.task)
-    model = stages.make(request, "model", recipe.model)
     name = recipe.test.data or recipe.train.data
-    data = stages.pick(store.load(_record(records, name)), name)
+    with _blaming("testing", request):
+        task = stages.make(request, "task", recipe.task)
+        model = stages.make(request, "model", recipe.model)
+        data = stages.pick(store.load(_record(records, name)), name)
     weights = parent.checkpoint(checkpoint or recipe.test.checkpoint)
     facts = {"parent": parent.id, "checkpoint": weights.name, "split": recipe.test.split}
     print_ = stages.test_fingerprint(request, records, parent.id)
@@ -105,7 +108,7 @@ def test(
         fingerprint=print_, **facts,
     )  # fmt: skip
     trainer = {k: v for k, v in recipe.train.trainer.items() if k in ("accelerator", "precision")}
-    with _ending(run, request):
+    with _ending(run, request), _blaming("testing", request):
         _describe(run, request, records, [name])
         report = run_test(
             task=task, model=model, spec=recipe.test, data=data, checkpoint=weights,
@@ -127,15 +130,27 @@ def _best_metrics(report: FitReport) -> dict[str, float]:
 
 
 @contextmanager
+def _blaming(what: str, request: Request) -> Iterator[None]:
+    """Say where an error of other code came from: a user's component, Lightning, a library."""
+    try:
+        yield
+    except MlrecipeError:
+        raise
+    except (Exception, SystemExit) as error:  # a component does not decide how the command ends
+        cause = blame.cause_of(error, request.loaded.project)
+        raise TrainingError(f"{what} failed at {cause}", hint=blame.HINT) from error
+
+
+@contextmanager
 def _ending(run: Run, request: Request) -> Iterator[None]:
     """Note how the run ended; a request that was refused before anything was done leaves no run."""
     try:
         yield
     except DataError as error:
-        _discard(run)
+        _refuse(run, error)
         raise stages.placed(error, request) from error
-    except RequestError:
-        _discard(run)
+    except RequestError as error:
+        _refuse(run, error)
         raise
     except KeyboardInterrupt:
         run.finish("interrupted")
@@ -151,10 +166,12 @@ def _ending(run: Run, request: Request) -> Iterator[None]:
         raise
 
 
-def _discard(run: Run) -> None:
-    import shutil
-
-    shutil.rmtree(run.folder, ignore_errors=True)
+def _refuse(run: Run, error: RequestError) -> None:
+    """Leave no run, unless something was learnt before the error came."""
+    if (run.folder / "checkpoints").exists():
+        run.finish("failed", cause=str(error))
+    else:
+        shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def _describe(run: Run, request: Request, records: Mapping[str, Record], used: list[str]) -> None:

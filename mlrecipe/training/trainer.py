@@ -60,6 +60,7 @@ def train_arguments(spec: TrainSpec, *, rows: int) -> dict[str, Any]:
             1, min(_LOG_EVERY, rows // spec.batch_size)
         ),  # once an epoch at least
         **spec.trainer,
+        "devices": 1,  # by itself Lightning starts a process for each GPU
         "max_epochs": spec.epochs,
         "max_steps": spec.max_steps or -1,
     }

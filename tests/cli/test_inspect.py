@@ -73,7 +73,8 @@ def test_a_node_that_would_run_now_shows_its_last_output(cli):
 
     done = cli("inspect", "first", "recipe.toml", "--set", "nodes.first.count=9")
 
-    assert "warning: first would run now (count 4 → 9); this is its last output" in done.err
+    assert "warning: first would run now (count 4 → 9); below is its last output" in done.err
+    assert "count = 4" in done.out
     assert "[0, 1, 2, 3]" in done.out
 
 

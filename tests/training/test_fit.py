@@ -24,9 +24,10 @@ from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component
-from mlrecipe.registry import Kind
+from mlrecipe.registry import Kind, registries
 from mlrecipe.training.checkpoints import read_record
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.trainer import train_arguments
 from tests.training.tiny import LABELS, components, make_rows, make_spec, make_splits
 
 ACCURACY = {"monitor": "valid/accuracy"}
@@ -223,6 +224,22 @@ def test_max_steps_ends_training(tiny: Path, run: Path):
     assert report.stopped == "reached max_steps, 3"
 
 
+@pytest.mark.parametrize("name", registries["optimizer"].names())
+def test_every_optimizer_of_the_catalog_trains(tiny: Path, run: Path, name: str):
+    """It takes the network's gradients and all of its parameters, not only matrices."""
+    optimizer = Component(use=name, params={"lr": 1e-3})
+
+    report = train(tiny, run, max_steps=2, valid_split="", optimizer=optimizer)
+
+    assert report.steps == 2
+
+
+def test_one_device_trains_whatever_lightning_would_take(tiny: Path, run: Path):
+    """With `auto` too: on a machine with several GPUs Lightning would start a process for each."""
+    assert train_arguments(make_spec(), rows=8)["devices"] == 1
+    assert train_arguments(make_spec(trainer={"devices": "auto"}), rows=8)["devices"] == 1
+
+
 def test_without_validation_the_best_is_the_last(tiny: Path, run: Path):
     """Both are there, with the same weights."""
     report = train(tiny, run, valid_split="")
@@ -263,6 +280,8 @@ def test_early_stopping_follows_the_recipes_monitor(tiny: Path, run: Path):
         ({"trainer": {"precision": "17"}}, "train.trainer", "refuses its arguments"),
         ({"optimizer": Component(use="Adam", params={"lr": -1.0})}, "train.optimizer", "Adam"),
         ({"batch_size": 0}, "train.batch_size", "not at least 1"),
+        ({"validate_every": 9}, "train.validate_every", "only 8 optimizer steps.* after every 9"),
+        ({"trainer": {"strategy": "ddp_spawn"}}, "train.trainer", "several processes"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_fails_before_the_first_step(

@@ -66,7 +66,7 @@ def test_an_optimizer_without_decay_has_one_group():
     assert len(groups_for(torch.optim.LBFGS, Small())) == 1
 
 
-@pytest.mark.parametrize("name", [n for n in registries["optimizer"].names() if n != "Muon"])
+@pytest.mark.parametrize("name", registries["optimizer"].names())
 def test_every_optimizer_of_the_catalog_is_torchs_own(name: str):
     """The name is the class's, and it takes our groups."""
     kind = registries["optimizer"].get(name)
@@ -109,6 +109,14 @@ def test_constant_stays_after_warm_up():
 def test_every_schedule_starts_at_the_optimizers_rate(name: str):
     """Without warm-up the first step is made with the rate that the recipe gives."""
     assert rates(name, 4)[0] == pytest.approx(1.0)
+
+
+def test_a_negative_warm_up_is_refused():
+    """A schedule made without the recipe's checks refuses it too."""
+    with pytest.raises(DataError, match="-3 is not at least 0") as caught:
+        rates("cosine", 4, warmup=-3)
+
+    assert caught.value.key == "train.scheduler.warmup"
 
 
 @pytest.mark.parametrize(("warmup", "steps"), [(0.0, 0), (0.06, 7), (1, 1), (25, 25)])

@@ -123,6 +123,8 @@ class Transformer:
             raise _unreadable(source, error, key=key) from error
         _override(config, self.config_overrides or {})
         if self.dropout is not None:
+            if not 0 <= self.dropout <= 1:
+                raise DataError(f"{self.dropout!r} is not between 0 and 1", key="dropout")
             known = [name for name in _DROPOUTS if hasattr(config, name)]
             _override(config, dict.fromkeys(known, self.dropout))
         return config

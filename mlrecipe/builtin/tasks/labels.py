@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import datasets
 import numpy as np
@@ -23,8 +24,9 @@ def find_labels(rows: Dataset, column: str, *, split: str) -> tuple[str, ...]:
     names = class_names(rows, column)
     if names is not None:
         return names
-    values = _values(rows, column, split=split)
-    return tuple(str(value) for value in sorted(pc.unique(values).drop_null().to_pylist()))
+    values = pc.unique(_values(rows, column, split=split))
+    found = values.filter(pc.invert(_missing(values, None)))
+    return tuple(str(value) for value in sorted(found.to_pylist()))
 
 
 def class_names(rows: Dataset, column: str) -> tuple[str, ...] | None:
@@ -39,7 +41,7 @@ def encode_labels(
     """The index in `labels` of each row's label, shape (rows,).
 
     A text and a class label go by name. A whole number is the index itself, unless every label is a
-    number written out: then it goes by name too.
+    number written out: then it goes by name too. A text of nothing but white space is no label.
 
     Raises:
         DataError: the column is missing, a row has no label, or a label is not among `labels`.
@@ -48,7 +50,8 @@ def encode_labels(
     names = class_names(rows, column)
     _require_all(values, column, split=split, unlabelled=-1 if names else None)
     if names is not None:
-        values = pa.array(names).take(values.combine_chunks())
+        values = pa.chunked_array([pa.array(names).take(values.combine_chunks())])
+        _require_all(values, column, split=split, unlabelled=None)
     elif pa.types.is_integer(values.type) and not all(map(_is_number, labels)):
         return _indices(values, labels, split=split)
     ids = pc.index_in(pc.cast(values, pa.string()), value_set=pa.array(labels, pa.string()))
@@ -88,9 +91,7 @@ def _values(rows: Dataset, column: str, *, split: str) -> pa.ChunkedArray:
 def _require_all(
     values: pa.ChunkedArray, column: str, *, split: str, unlabelled: int | None
 ) -> None:
-    missing = pc.is_null(values)
-    if unlabelled is not None:
-        missing = pc.or_(missing, pc.fill_null(pc.equal(values, unlabelled), True))
+    missing = _missing(values, unlabelled)
     count = pc.sum(missing).as_py() or 0
     if count:
         row = pc.index(missing, True).as_py()
@@ -100,6 +101,17 @@ def _require_all(
             key="label",
             hint="leave them out with a filter node, or use a split that has labels",
         )
+
+
+def _missing(values: Any, unlabelled: int | None) -> Any:
+    """Where there is no value, no text but white space, or `unlabelled`."""
+    missing = pc.is_null(values)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        blank = pc.equal(pc.utf8_trim_whitespace(values), "")
+        return pc.or_(missing, pc.fill_null(blank, True))
+    if unlabelled is not None:
+        return pc.or_(missing, pc.fill_null(pc.equal(values, unlabelled), True))
+    return missing
 
 
 def _require_known(

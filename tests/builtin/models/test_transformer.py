@@ -187,8 +187,9 @@ def test_dropout_and_overrides_reach_the_network(tiny: Path):
         ({"checkpoint": "/nowhere/at-all"}, "checkpoint", "does not exist"),
         ({"checkpoint": "someone/no-such-model"}, "checkpoint", "someone/no-such-model"),
         ({"config": "TINY", "config_overrides": {"num_layer": 1}}, "config_overrides", "num_layer"),
+        ({"config": "TINY", "dropout": 7.0}, "dropout", "7.0 is not between 0 and 1"),
     ],
-    ids=["no source", "no folder", "no network", "unknown setting"],
+    ids=["no source", "no folder", "no network", "unknown setting", "dropout"],
 )
 def test_what_cannot_be_built_is_one_clear_error(tiny: Path, params: dict, key: str, message: str):
     """It names the parameter at fault."""

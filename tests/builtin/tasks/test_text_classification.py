@@ -110,8 +110,10 @@ def test_training_6_a_missing_column_lists_those_that_there_are():
         rows_of(["positive", None, None]),
         rows_of([1, -1, -1], ClassLabel(names=NAMES)),
         rows_of([1, None, None], ClassLabel(names=NAMES)),
+        rows_of(["positive", "", " \t"]),
+        rows_of([1, 2, 2], ClassLabel(names=[*NAMES, " "])),
     ],
-    ids=["missing", "class label -1", "missing class label"],
+    ids=["missing", "class label -1", "missing class label", "blank", "blank class label"],
 )
 def test_rows_without_a_label_are_an_error(rows: Dataset):
     """They are counted, and the first is named."""
@@ -122,6 +124,14 @@ def test_rows_without_a_label_are_an_error(rows: Dataset):
         task.encode(rows, head, split="test")
 
     assert caught.value.key == "label"
+
+
+def test_an_empty_text_is_no_label_of_its_own():
+    """With labels from the data too, where it would be the first one."""
+    rows = rows_of(["b", "", "a", "  ", None])
+
+    with pytest.raises(DataError, match="3 of 5 rows of split 'train' have no label.*first row 1"):
+        TextClassification().head({"train": rows})
 
 
 def test_labels_of_another_type_are_refused():
