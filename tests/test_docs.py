@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def test_the_reference_is_current() -> None:
     """The generated pages are what the code would generate now."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs/make_reference.py"), "--check"],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

@@ -45,6 +45,8 @@ def inspect(
 
     Example: mlrecipe inspect tokens imdb.toml --split test --rows 5
     """
+    if recipe is not None and node.endswith(".toml") and not recipe.endswith(".toml"):
+        raise RequestError("the node comes first", hint=f"mlrecipe inspect {recipe} {node}")
     session = Session.guessed(recipe)
     request = session.open(overrides, settings=ctx.obj)
     step = make_plan(request, session.store, nodes=[node]).by_node[node]

@@ -39,8 +39,11 @@ def list_(
     Examples: mlrecipe list ops; mlrecipe list ops tokenize
     """
     if not what:
-        for plural, kind in PLURALS.items():
-            render.out(f"  {plural:<12} {len(Catalog().names(kind))}")
+        counts = {plural: len(Catalog().names(kind)) for plural, kind in PLURALS.items()}
+        if as_json:
+            render.document(counts)
+        else:
+            render.out("\n".join(render.columns((p, str(n)) for p, n in counts.items())))
         return
     plural = what if what in PLURALS else f"{what}s"
     if plural not in PLURALS:

@@ -130,7 +130,7 @@ def test_an_empty_text_is_no_label_of_its_own():
     """With labels from the data too, where it would be the first one."""
     rows = rows_of(["b", "", "a", "  ", None])
 
-    with pytest.raises(DataError, match="3 of 5 rows of split 'train' have no label.*first row 1"):
+    with pytest.raises(DataError, match=r"3 of 5 rows of split 'train' have no label.*first row 1"):
         TextClassification().head({"train": rows})
 
 
