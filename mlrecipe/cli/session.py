@@ -95,15 +95,20 @@ class Session:
 
 
 def _check_training(request: Request) -> None:
-    """Raise for what is wrong with `[train]` whatever the data."""
+    """Raise for what is wrong with training whatever the data."""
     recipe = request.loaded.recipe
-    if recipe.task is None:
-        return
-    found = request.catalog.find("task", recipe.task.use)
-    default = found.signature.params.get("metrics") if found else None
-    metrics = recipe.task.params.get("metrics", default.default if default else None)
+    metrics = None
+    if recipe.task is not None:
+        found = request.catalog.find("task", recipe.task.use)
+        default = found.signature.params.get("metrics") if found else None
+        metrics = recipe.task.params.get("metrics", default.default if default else None)
     try:
-        validate_request(spec=recipe.train, metrics=metrics if isinstance(metrics, list) else None)
+        validate_request(
+            spec=recipe.train,
+            metrics=metrics if isinstance(metrics, list) else None,
+            task=recipe.task,
+            model=recipe.model,
+        )
     except DataError as error:
         raise placed(error, request) from error
 

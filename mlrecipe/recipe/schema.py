@@ -105,7 +105,7 @@ class TrainSpec:
     """Seed of weights, dropout and batches; by default the recipe's `seed`."""
 
     trainer: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS["train"]["trainer"]))
-    """Any argument of Lightning's Trainer but those that mlrecipe sets itself."""
+    """Any argument of Lightning's Trainer but those that mlrecipe sets itself. Training runs in one process."""
 
     callbacks: Mapping[str, Component] = field(default_factory=dict)
     """Lightning callbacks, each in a table of your own naming, such as `[train.callbacks.stop]`, with `use`."""
