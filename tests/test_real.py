@@ -72,14 +72,14 @@ def test_another_length_runs_tokens_and_says_so_beforehand(
 
 
 def test_the_encoder_learns_in_a_few_steps(imdb: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From 320 reviews it gets far beyond a coin's 50 %."""
+    """From 640 reviews, seen once, it tells more than a coin: 60 % of 200 is three deviations off."""
     settings = [
-        "nodes.sample.sample={ train = 320, valid = 100, test = 200 }", "train.epochs=2",
-        "train.optimizer.lr=1e-4",
+        "nodes.sample.sample={ train = 640, valid = 100, test = 200 }", "train.epochs=1",
+        "train.batch_size=16", "train.optimizer.lr=2e-4",
     ]  # fmt: skip
     capsys.readouterr()
     arguments = [part for text in settings for part in ("--set", text)]
     assert command(["run", "imdb.toml", "--json", *arguments]) == 0
 
     tested = json.loads(capsys.readouterr().out)[-1]
-    assert tested["metrics"]["test/accuracy"] > 0.65
+    assert tested["metrics"]["test/accuracy"] > 0.6
