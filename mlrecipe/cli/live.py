@@ -136,7 +136,7 @@ class _Bars(_Plain):
     def line(self, text: str) -> None:
         self._said = time.monotonic()
         if self._bars is not None:
-            self._bars.console.print(text, markup=False, highlight=False)
+            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             render.say(text)
 
