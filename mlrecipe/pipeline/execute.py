@@ -122,33 +122,54 @@ def _run(
     before = externals.stamps(outside)
     events.emit(events.NodeStarted(node.name, "; ".join(step.reasons)))
     started, cpu = time.perf_counter(), time.process_time()
-    with store.scratch() as scratch:
-        try:
-            value = _call(node, store, results.records, scratch)
-            changed = [p for p, text in externals.stamps(outside).items() if text != before[p]]
-            if changed:
-                raise OpError(
-                    f"node {node.name!r}: {changed[0]!r} changed while it was read; nothing was recorded",
-                    hint="run again once the file is at rest",
-                )
-            computation = Computation(
-                fingerprint=fingerprint,
-                own=step.own,
-                parts=parts_with_inputs(step, results.records),
-                recipe=request.name,
-                node=node.name,
-                op=node.spec.use,
-                created=_now(),
-                seconds=time.perf_counter() - started,
-                cpu_seconds=time.process_time() - cpu,
-            )
-            return store.publish(value, computation, replace=step.is_forced or not node.is_cached)
-        except DataError as error:
-            raise _placed(error, node, request) from error
-        except MlrecipeError:
-            raise
-        except Exception as error:
-            raise _failed(error, node, request.loaded.project) from error
+    with store.scratch() as scratch:  # until the output is stored: it may be mapped from there
+        value = _attempt(node, request, store, results.records, scratch)
+        _check_unchanged(node, before, externals.stamps(outside))
+        computation = Computation(
+            fingerprint=fingerprint,
+            own=step.own,
+            parts=parts_with_inputs(step, results.records),
+            recipe=request.name,
+            node=node.name,
+            op=node.spec.use,
+            created=_now(),
+            seconds=time.perf_counter() - started,
+            cpu_seconds=time.process_time() - cpu,
+        )
+        return _publish(store, value, computation, replace=step.is_forced or not node.is_cached)
+
+
+def _attempt(
+    node: Node, request: Request, store: Store, records: Mapping[str, Record], scratch: Path
+) -> Any:
+    """What the op returns; what it raises becomes an error that names the node."""
+    try:
+        return _call(node, store, records, scratch)
+    except DataError as error:
+        raise _placed(error, node, request) from error
+    except MlrecipeError:
+        raise
+    except Exception as error:
+        raise _failed(error, node, request.loaded.project) from error
+
+
+def _check_unchanged(
+    node: Node, before: Mapping[str, str | None], after: Mapping[str, str | None]
+) -> None:
+    changed = [path for path, text in after.items() if text != before[path]]
+    if changed:
+        raise OpError(
+            f"node {node.name!r}: {changed[0]!r} changed while it was read; nothing was recorded",
+            hint="run again once the file is at rest",
+        )
+
+
+def _publish(store: Store, value: Any, computation: Computation, *, replace: bool) -> Record:
+    try:
+        return store.publish(value, computation, replace=replace)
+    except DataError as error:  # the op gave what cannot be stored
+        message = f"node {computation.node!r} (op {computation.op!r}): {error.message}"
+        raise OpError(message, hint=error.hint) from error
 
 
 def _call(node: Node, store: Store, records: Mapping[str, Record], scratch: Path) -> Any:

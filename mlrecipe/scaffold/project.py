@@ -55,7 +55,6 @@ def mask_numbers(data: Any, *, column: str = "text", mask: str = "0") -> Any:
         column: column with the text.
         mask: what stands for a number.
     """
-    # `map` gives new splits: an op never changes its inputs.
     return data.map(lambda row: {column: re.sub(r"\\d+", mask, row[column])})
 '''
 

@@ -19,7 +19,7 @@ def choose(value: Any) -> str:
         found = names.get(_qualified(base))
         if found is not None:
             return found
-    known = sorted(kind.removeprefix("builtins.") for kind in names)
+    known = sorted({kind.rpartition(".")[2] for kind in names})
     raise DataError(
         f"a node cannot return a value of type {_qualified(type(value))!r}",
         hint=f"return one of: {', '.join(known)}",

@@ -386,7 +386,7 @@ def test_a_value_that_cannot_be_stored_says_where_in_it(work):
     add_op(work, '@mlrecipe.op("odd")\ndef odd():\n    return {"a": [object()]}')
     recipe(work, '[nodes.a]\nuse = "odd"\n')
 
-    with pytest.raises(RecipeError, match=r"nodes.a: value\['a'\]\[0\] has type 'builtins.object'"):
+    with pytest.raises(OpError, match=r"node 'a' .*: value\['a'\]\[0\] has type 'builtins.object'"):
         work.prepare().raise_failures()
 
 
@@ -515,3 +515,14 @@ def test_an_op_that_calls_exit_fails_as_any_other(work):
     results = work.prepare()
 
     assert "called sys.exit(0)" in str(results.failures["scaled"])
+
+
+def test_an_output_that_cannot_be_stored_is_the_ops_failure(work):
+    """With the types that can be."""
+    work.edit("ops.py", "return [factor * v for v in values]", "return object()")
+
+    (error,) = work.prepare().failures.values()
+
+    assert error.exit_code == 1
+    assert "node 'scaled' (op 'scale'): a node cannot return a value of type" in str(error)
+    assert "Dataset, DatasetDict" in str(error)
