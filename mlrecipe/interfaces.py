@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NewType, Protocol
@@ -165,10 +165,3 @@ class Task(Protocol):
 
 MetricFactory = Callable[[Head], "Metric"]
 """What `@mlrecipe.metric` registers: gives a fresh torchmetrics object for a head."""
-
-
-class Reader(Protocol):
-    """Lists and reads the files behind an external input."""
-
-    def __call__(self, path: Path) -> Iterable[Path]:
-        """The files that count, in sorted order."""

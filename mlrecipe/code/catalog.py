@@ -76,10 +76,6 @@ class Catalog:
             self._found[kind, name] = self._read_builtin(kind, name, registry.entry(name).target)
         return self._found[kind, name]
 
-    def is_from_plugin(self, kind: Kind, name: str) -> bool:
-        """Whether a plugin of the recipe defines the component."""
-        return bool((found := self._found.get((kind, name))) and found.plugin)
-
     def _add_plugin(self, plugin: Plugin) -> None:
         try:
             found = self._scan(plugin.path)

@@ -148,6 +148,10 @@ def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None
     if trainer.get("limit_train_batches") == 0:
         message = "with `limit_train_batches = 0` there is nothing to learn from"
         raise DataError(message, key="train.trainer")
+    if trainer.get("limit_val_batches") == 0:
+        message = "with `limit_val_batches = 0` nothing is validated"
+        hint = 'to train without validation set `train.valid_split = ""`'
+        raise DataError(message, key="train.trainer", hint=hint)
     for name, allowed in ONE_PROCESS.items():
         if (value := trainer.get(name)) is not None and value not in allowed:
             raise DataError(

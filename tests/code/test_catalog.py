@@ -43,7 +43,6 @@ def test_a_plugin_is_read_not_run(tmp_path):
     assert found is not None
     assert (found.target, found.plugin) == ("mlrecipe_project.ops:mine", "ops.py:6")
     assert "mine" in catalog.names("op")
-    assert catalog.is_from_plugin("op", "mine")
     assert catalog.problems == []
 
 
@@ -61,7 +60,7 @@ def test_built_in_names_are_known_of_every_kind(kind):
     found = catalog.find(kind, names[0])
 
     assert found is not None
-    assert not catalog.is_from_plugin(kind, names[0])
+    assert not found.plugin
 
 
 @pytest.mark.heavy

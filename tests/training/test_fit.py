@@ -407,3 +407,36 @@ def test_a_loss_that_is_no_number_leaves_a_checkpoint(tiny: Path, run: Path):
 
     assert report.best_step == 8
     assert math.isnan(report.best_metrics["valid/loss"])
+
+
+def test_every_epoch_sees_every_row_in_another_order(tiny, tmp_path, monkeypatch):
+    """What the network is really given: all rows once an epoch, shuffled anew, the same for one seed."""
+    seen: list[tuple[int, ...]] = []
+    step = TextClassification.step
+
+    def recorded(self, module, batch):
+        if module.training:
+            seen.extend(tuple(row[row != 0].tolist()) for row in batch["input_ids"])
+        return step(self, module, batch)
+
+    monkeypatch.setattr(TextClassification, "step", recorded)
+    rows = 64
+    train(tiny, tmp_path / "a", data=make_splits(train=rows), epochs=2)
+    first, second, once = seen[:rows], seen[rows:], list(seen)
+    seen.clear()
+    train(tiny, tmp_path / "b", data=make_splits(train=rows), epochs=2)
+
+    assert len(once) == 2 * rows
+    assert sorted(first) == sorted(second)
+    assert first != second
+    assert seen == once
+
+
+def test_validation_is_not_switched_off_in_silence(tiny, tmp_path):
+    """`limit_val_batches = 0` is refused, with the key that says it."""
+    (tmp_path / "run").mkdir()
+
+    with pytest.raises(DataError, match="nothing is validated") as caught:
+        train(tiny, tmp_path / "run", trainer={"limit_val_batches": 0})
+
+    assert caught.value.key == "train.trainer"
