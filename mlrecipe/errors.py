@@ -95,9 +95,16 @@ class RecipeError(RequestError):
     """Everything that is wrong with a recipe, in one error, sorted by place."""
 
     def __init__(self, problems: Sequence[Problem], *, subject: str = "the recipe") -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column, p.key)))
+        self.problems = tuple(sorted(problems, key=_order))
         self.subject = subject
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _order(problem: Problem) -> tuple[str, int, int, int, str]:
+    """By place, with `--set #10` after `--set #2`."""
+    name, _, number = problem.file.partition("#")
+    count = int(number) if number.isdigit() else 0
+    return name, count, problem.line, problem.column, problem.key
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:

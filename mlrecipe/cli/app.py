@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 import mlrecipe
 from mlrecipe.cli import render
+from mlrecipe.cli.options import expanded
 from mlrecipe.cli.session import Settings
 from mlrecipe.errors import MlrecipeError, RequestError, Terminated, did_you_mean
 
@@ -67,7 +68,8 @@ class _Commands(TyperGroup):
             return None
         module, _, function = COMMANDS[name].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.command(name)(getattr(importlib.import_module(f"mlrecipe.cli.{module}"), function))
+        found = getattr(importlib.import_module(f"mlrecipe.cli.{module}"), function)
+        alone.command(name)(expanded(found))
         return typer.main.get_command(alone)
 
 

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.options import Json, Overrides
+from mlrecipe.cli.options import NONE, Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.pipeline.plan import Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.schema import Overrides
 from mlrecipe.store import values
 from mlrecipe.store.records import Record
 
@@ -30,7 +31,7 @@ def inspect(
             show_default=False,
         ),
     ] = None,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     split: Annotated[str | None, typer.Option(help="Show rows of this split only.")] = None,
     rows: Annotated[int, typer.Option(min=0, help="Rows to show of each split.")] = 3,
     columns: Annotated[

@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mlrecipe import events
 from mlrecipe.cli import render
 from mlrecipe.cli.session import Settings
+from mlrecipe.secrecy import redact
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -27,8 +28,23 @@ def live(settings: Settings) -> Iterator[None]:
     kind = _Bars if render.has_color(sys.stderr) else _Plain
     shown = (_Silent if settings.is_quiet else kind)(shows_hits=settings.is_verbose)
     # What ops and libraries print is no result of the command.
-    with shown, events.listening(shown), redirect_stdout(sys.stderr):
+    guarded = cast(TextIO, _Guarded(sys.stderr))
+    with shown, events.listening(shown), redirect_stdout(guarded), redirect_stderr(guarded):
         yield
+
+
+class _Guarded:
+    """A stream that writes no secret, whoever prints it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(redact(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Plain:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+
+from mlrecipe.recipe.schema import Overrides
 
 RecipeArgument = Annotated[
     str,
@@ -15,15 +19,48 @@ RecipeArgument = Annotated[
     ),
 ]
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change one value of the recipe, such as train.batch_size=16; may be given several times.",
-        show_default=False,
-    ),
-]
+NONE = Overrides()
+"""Default of a command's parameter `overrides: Overrides`, which stands for four options; see `expanded`."""
+
+_OVERRIDES = {
+    "picks": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pick",
+            metavar="GROUP=OPTION",
+            help="Choose a variant, such as model=tiny; may be given several times.",
+            show_default=False,
+        ),
+    ],
+    "files": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-file",
+            metavar="FILE",
+            help="Change all values that a TOML or JSON file has; may be given several times.",
+            show_default=False,
+        ),
+    ],
+    "unsets": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unset",
+            metavar="KEY",
+            help="Take a key out of the recipe, so that its default holds; may be given several times.",
+            show_default=False,
+        ),
+    ],
+    "sets": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change one value, such as train.batch_size=16; += and -= change a list; "
+            "may be given several times.",
+            show_default=False,
+        ),
+    ],
+}
 
 Force = Annotated[
     list[str] | None,
@@ -36,3 +73,26 @@ Force = Annotated[
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def expanded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with `--pick`, `--set-file`, `--unset` and `--set` in place of its `overrides`."""
+    signature = inspect.signature(command, eval_str=True)
+    if "overrides" not in signature.parameters:
+        return command
+
+    def run(**given: Any) -> Any:
+        chosen = {name: tuple(given.pop(name) or ()) for name in _OVERRIDES}
+        return command(**given, overrides=Overrides(**chosen))
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        if name != "overrides":
+            parameters.append(parameter)
+            continue
+        for option, annotation in _OVERRIDES.items():
+            parameters.append(parameter.replace(name=option, annotation=annotation, default=None))
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run

@@ -10,12 +10,13 @@ import typer
 
 from mlrecipe.cli import render
 from mlrecipe.cli.live import live
-from mlrecipe.cli.options import Force, Json, Overrides, RecipeArgument
+from mlrecipe.cli.options import NONE, Force, Json, RecipeArgument
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import show_statistics
 from mlrecipe.pipeline.plan import Plan, Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.schema import Overrides
 from mlrecipe.store.records import Record
 
 Nodes = Annotated[
@@ -34,7 +35,7 @@ def plan(
     ctx: typer.Context,
     recipe: RecipeArgument,
     nodes: Nodes = None,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     force: Force = None,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +64,7 @@ def prepare(
     ctx: typer.Context,
     recipe: RecipeArgument,
     nodes: Nodes = None,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     force: Force = None,
 ) -> None:
     """Run the data graph: only what is not in the store.
@@ -113,7 +114,10 @@ def _execute(
     session: Session, request: Request, settings: Settings, planned: Plan, began: float
 ) -> Mapping[str, Record]:
     from mlrecipe.pipeline.execute import execute
+    from mlrecipe.pipeline.secrets import check_secrets
 
+    todo = [step.node.name for step in planned.steps if step.status != "hit"]
+    check_secrets(request, [("nodes", name) for name in todo])
     session.load_plugins(request)
     session.store.tidy()
     with live(settings):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from mlrecipe.errors import MlrecipeError, RecipeError
+from mlrecipe.secrecy import redact
 
 _COLORS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
 
@@ -26,14 +27,14 @@ def out(text: str = "") -> None:
         ReaderGone: nobody reads it any more.
     """
     try:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{redact(text)}\n")
     except BrokenPipeError:
         raise ReaderGone from None
 
 
 def say(text: str) -> None:
     """A line about the work."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{redact(text)}\n")
     sys.stderr.flush()
 
 
@@ -82,7 +83,7 @@ def error(problem: MlrecipeError) -> None:
 
 def traceback() -> None:
     """The Python traceback of the error that is being handled."""
-    tracebacks.print_exc(file=sys.stderr)
+    say(tracebacks.format_exc().rstrip())
 
 
 def interrupted() -> None:

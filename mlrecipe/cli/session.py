@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from mlrecipe import plugins
-from mlrecipe.errors import DataError, RequestError
-from mlrecipe.pipeline.request import Request, open_request
-from mlrecipe.pipeline.stages import placed
+from mlrecipe.errors import RequestError
+from mlrecipe.pipeline.request import Check, Request, open_request
+from mlrecipe.recipe.compose import compose
 from mlrecipe.recipe.project import find_recipe, project_of, shown
+from mlrecipe.recipe.schema import Group, Overrides
 from mlrecipe.store.store import Store
-from mlrecipe.training.checks import validate_request
+from mlrecipe.training.checks import problems as training_problems
 
 _LAST = "last-recipe"
 
@@ -76,14 +77,31 @@ class Session:
         """The project's store; nothing is written before it is used."""
         return Store(store_root(self.project))
 
-    def open(self, overrides: Sequence[str] | None, *, settings: Settings) -> Request:
-        """The checked recipe; from here on the hub is reachable only if the recipe names an id of it."""
+    def open(
+        self,
+        overrides: Overrides | None,
+        *,
+        settings: Settings,
+        checks: Sequence[Check] = (),
+    ) -> Request:
+        """The checked recipe; from here on the hub is reachable only if the recipe names an id of it.
+
+        `checks` are further ones than every command makes.
+
+        Raises:
+            RecipeError: with every problem there is.
+        """
         request = open_request(
-            self.path, tuple(overrides or ()), here=self.here, memo=self.store.memo
-        )
-        _check_training(request)
+            self.path, overrides or (), here=self.here, memo=self.store.memo,
+            checks=(training_problems, *checks),
+        )  # fmt: skip
         _quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
         return request
+
+    def groups(self, overrides: Overrides) -> Mapping[str, Group]:
+        """The recipe's groups of variants."""
+        composed = compose(self.path, overrides.picks, here=self.here, project=self.project)
+        return composed.variants.groups
 
     def remember(self) -> None:
         """Note that this recipe was used last in its project."""
@@ -92,25 +110,6 @@ class Session:
     def load_plugins(self, request: Request) -> None:
         """Import the recipe's own files."""
         plugins.load(request.catalog.plugins, project=self.project)
-
-
-def _check_training(request: Request) -> None:
-    """Raise for what is wrong with training whatever the data."""
-    recipe = request.loaded.recipe
-    metrics = None
-    if recipe.task is not None:
-        found = request.catalog.find("task", recipe.task.use)
-        default = found.signature.params.get("metrics") if found else None
-        metrics = recipe.task.params.get("metrics", default.default if default else None)
-    try:
-        validate_request(
-            spec=recipe.train,
-            metrics=metrics if isinstance(metrics, list) else None,
-            task=recipe.task,
-            model=recipe.model,
-        )
-    except DataError as error:
-        raise placed(error, request) from error
 
 
 def store_root(project: Path) -> Path:

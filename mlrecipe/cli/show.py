@@ -2,27 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated, Any
+
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.options import Json, Overrides, RecipeArgument
-from mlrecipe.cli.session import Session
-from mlrecipe.recipe.resolved import resolved, to_toml
+from mlrecipe.cli.options import NONE, Json, RecipeArgument
+from mlrecipe.cli.session import Session, Settings
+from mlrecipe.pipeline.explain import shorten
+from mlrecipe.pipeline.request import Request
+from mlrecipe.pipeline.stages import differences
+from mlrecipe.recipe.origins import annotated, origins
+from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml
+from mlrecipe.recipe.schema import Overrides
 
 
 def show(
-    ctx: typer.Context, recipe: RecipeArgument, overrides: Overrides = None, as_json: Json = False
+    ctx: typer.Context,
+    recipe: RecipeArgument,
+    overrides: Overrides = NONE,
+    with_origin: Annotated[
+        bool, typer.Option("--origin", help="Say on each line where its value was written.")
+    ] = False,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--diff",
+            metavar="OTHER",
+            help="Show only in what this recipe (with the overrides given) differs from another.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Print the whole recipe: overrides applied, references resolved, defaults filled in.
+    """Print the whole recipe: files and variants merged, references resolved, defaults filled in.
 
     What is printed is itself a recipe: saved beside the first, it gives the same results.
 
-    Example: mlrecipe show imdb.toml --set train.epochs=1
+    Examples: mlrecipe show imdb.toml --set train.epochs=1; mlrecipe show imdb.toml --origin;
+    mlrecipe show imdb.toml --pick model=tiny --diff imdb.toml
     """
-    session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj)
+    request = Session.of(recipe).open(overrides, settings=ctx.obj)
     values = resolved(request.loaded, request.catalog)
-    if as_json:
-        render.document(values)
+    if other is not None:
+        _diff(request, values, other, ctx.obj, as_json=as_json)
+    elif as_json:
+        facts = {"origins": origins(request.tree)} if with_origin else {}
+        render.document({"recipe": values, **facts} if facts else values)
+    elif with_origin:
+        render.out(annotated(to_toml(values), request.tree))
     else:
         render.out(to_toml(values).rstrip())
+
+
+def _diff(
+    request: Request, values: Mapping[str, Any], other: str, settings: Settings, *, as_json: bool
+) -> None:
+    session = Session.of(other)
+    that = session.open(None, settings=settings)
+    found = differences(resolved(that.loaded, that.catalog), values)
+    if as_json:
+        same = recipe_hash(request.loaded, request.catalog) == recipe_hash(
+            that.loaded, that.catalog
+        )
+        changes = [{"key": key, "other": old, "this": new} for key, old, new in found]
+        render.document({"other": session.shown, "equal": same, "changes": changes})
+        return
+    if not found:
+        render.out(f"no difference from {session.shown}")
+    for key, old, new in found:
+        render.out(f"  {key}: {_value(old)} → {_value(new)}")
+
+
+def _value(value: Any) -> str:
+    return "(not set)" if value is None else shorten(value, 300)

@@ -11,18 +11,22 @@ import typer
 
 from mlrecipe.cli import render
 from mlrecipe.cli.live import live
-from mlrecipe.cli.options import Force, Json, Overrides, RecipeArgument
+from mlrecipe.cli.options import NONE, Force, Json, RecipeArgument
 from mlrecipe.cli.prepare import carry_out, report
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request, open_request
+from mlrecipe.pipeline.secrets import check_secrets
 from mlrecipe.recipe.project import shown
 from mlrecipe.recipe.resolved import resolved
+from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
+
+_TRAINING = [("model",), ("task",), ("train",)]
 
 RunOption = Annotated[
     str | None,
@@ -38,7 +42,7 @@ CheckpointOption = Annotated[
 def train(
     ctx: typer.Context,
     recipe: RecipeArgument,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     force: Force = None,
     as_json: Json = False,
 ) -> None:
@@ -47,8 +51,8 @@ def train(
     Example: mlrecipe train imdb.toml --set train.batch_size=32
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj)
-    stages.check_trainable(request)
+    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable])
+    check_secrets(request, _TRAINING)
     records = _prepared(session, request, ctx.obj, force=force or ())
     done = _train(session, request, records, ctx.obj)
     _close(session, [done], as_json=as_json, settings=ctx.obj)
@@ -59,7 +63,7 @@ def test(
     recipe: RecipeArgument,
     run_id: RunOption = None,
     checkpoint: CheckpointOption = None,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     as_json: Json = False,
 ) -> None:
     """Test the newest finished train run of a recipe, with that run's own recipe.
@@ -77,7 +81,7 @@ def test(
 def run(
     ctx: typer.Context,
     recipe: RecipeArgument,
-    overrides: Overrides = None,
+    overrides: Overrides = NONE,
     force: Force = None,
     as_json: Json = False,
 ) -> None:
@@ -88,8 +92,8 @@ def run(
     Example: mlrecipe run imdb.toml
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj)
-    stages.check_trainable(request)
+    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable])
+    check_secrets(request, _TRAINING)
     records = carry_out(session, request, ctx.obj, force=force or ())
     if not as_json:
         report(session, records)
@@ -143,12 +147,12 @@ def _test(
         ).run
 
 
-def _check_overrides(overrides: Sequence[str] | None) -> None:
+def _check_overrides(overrides: Overrides) -> None:
     """What a model was trained with is not changed by testing it."""
-    for text in overrides or ():
-        if not text.startswith("test."):
+    for text in overrides.typed:
+        if not text.startswith(("--set test.", "--unset test.")):
             raise RequestError(
-                f"--set {text!r}: a test uses the recipe that its run was trained with; "
+                f"{text}: a test uses the recipe that its run was trained with; "
                 "only keys of [test] can be changed"
             )
 
@@ -179,11 +183,11 @@ def _parent(session: Session, run_id: str | None) -> Run:
 
 
 def _request_of(
-    session: Session, parent: Run, overrides: Sequence[str] | None, settings: Settings
+    session: Session, parent: Run, overrides: Overrides, settings: Settings
 ) -> tuple[Request, Mapping[str, Record]]:
     """The request as the train run had it, with its data prepared; says where the recipe has moved on."""
     request = open_request(
-        parent.folder / RECIPE, tuple(overrides or ()), here=session.here, memo=session.store.memo,
+        parent.folder / RECIPE, overrides, here=session.here, memo=session.store.memo,
         name=str(parent.facts["recipe"]),
     )  # fmt: skip
     then = open_request(parent.folder / RECIPE, here=session.here, memo=session.store.memo)

@@ -20,6 +20,8 @@ from mlrecipe.registry import Kind, registries
 PROJECT_PACKAGE = "mlrecipe_project"
 """Package under which a project's own files are imported."""
 
+_TRAINER = "pytorch_lightning.trainer.trainer:Trainer"
+
 _GIVEN: dict[str, tuple[str, ...]] = {"optimizer": ("params",)}
 """Parameters of other libraries' classes that mlrecipe passes itself."""
 
@@ -75,6 +77,13 @@ class Catalog:
                 return None
             self._found[kind, name] = self._read_builtin(kind, name, registry.entry(name).target)
         return self._found[kind, name]
+
+    def trainer(self) -> Signature:
+        """What Lightning's Trainer accepts; without parameters where Lightning is not installed."""
+        path = source_file(_TRAINER)
+        if path is None:
+            return Signature(component="class", name="Trainer", qualname="Trainer", file="", line=0)
+        return self._read_bare(path, "Trainer")
 
     def _add_plugin(self, plugin: Plugin) -> None:
         try:

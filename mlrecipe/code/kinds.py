@@ -17,6 +17,11 @@ SOURCES = {
 }
 """Marker types of `interfaces` that name something outside the recipe, and the kinds they are."""
 
+NAMES = {"Split": "split", "Column": "column"}
+"""Marker types of `interfaces` that name a part of an input, and the kinds they are."""
+
+_TEXTS = ("str", *SOURCES.values(), *NAMES.values())
+
 _SCALARS = {"int", "float", "str", "bool", "None", "Any"}
 _LISTS = {"list", "List", "Sequence", "Iterable", "tuple", "Tuple"}
 _DICTS = {"dict", "Dict", "Mapping"}
@@ -27,8 +32,8 @@ class Kind:
     """The type of a parameter: a name and what it is made of."""
 
     name: str
-    """`int`, `float`, `str`, `bool`, `none`, `any`, `list`, `dict`, `literal`, `union`, `component`, or a
-    source: `file`, `dataset`, `tokenizer`, `model`."""
+    """`int`, `float`, `str`, `bool`, `none`, `any`, `list`, `dict`, `literal`, `union`, `component`, a
+    source: `file`, `dataset`, `tokenizer`, `model`, or a name in the input: `split`, `column`."""
 
     args: tuple[Any, ...] = ()
     """Kinds of the items (`list`), of the values (`dict`), the alternatives (`union`) or values (`literal`)."""
@@ -46,9 +51,6 @@ class Kind:
 
 
 ANY = Kind("any")
-TABLES = Kind("dict", (ANY,))
-"""A table of whatever else."""
-
 _FOREIGN = Kind("any", ("foreign",))
 """The type of something that no recipe can write, such as a tensor."""
 
@@ -77,6 +79,8 @@ def convert(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
     """
     if kind.name == "any" or (kind.name == "none" and value is None):
         return value, []
+    if isinstance(value, str) and type(value) is not str:  # a text that is read late
+        return value, convert(str(value), kind)[1]
     if kind.name == "union":
         return _convert_union(value, kind)
     if kind.name == "literal":
@@ -89,11 +93,7 @@ def convert(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
             list(value.values()), kind.args[0], [f".{key}" for key in value]
         )
         return dict(zip(value, converted, strict=True)), problems
-    if kind.name == "float" and type(value) is int:
-        return float(value), []
-    if type(value) in _python_types(kind):
-        return value, []
-    return value, [("", f"expected {_article(kind)}, got {describe(value)}")]
+    return _convert_scalar(value, kind)
 
 
 def describe(value: Any) -> str:
@@ -139,7 +139,7 @@ def accepts_text(kind: Kind) -> bool:
         return any(accepts_text(arg) for arg in kind.args)
     if kind.name == "literal":
         return any(isinstance(arg, str) for arg in kind.args)
-    return kind.name in ("str", "component") or kind.name in SOURCES.values()
+    return kind.name == "component" or kind.name in _TEXTS
 
 
 def is_text(kind: Kind) -> bool:
@@ -148,7 +148,12 @@ def is_text(kind: Kind) -> bool:
         return all(is_text(arg) for arg in kind.args if arg.name != "none")
     if kind.name == "literal":
         return all(isinstance(arg, str) for arg in kind.args)
-    return kind.name == "str" or kind.name in SOURCES.values()
+    return kind.name in _TEXTS
+
+
+def is_free_table(kind: Kind) -> bool:
+    """Whether values of this kind are tables of whatever else."""
+    return kind.name == "dict" and kind.args[0].name == "any"
 
 
 def is_component(kind: Kind) -> bool:
@@ -166,8 +171,8 @@ def _parse_text(text: str) -> Kind:
 
 
 def _named(name: str) -> Kind:
-    if name in SOURCES:
-        return Kind(SOURCES[name])
+    if name in SOURCES or name in NAMES:
+        return Kind(SOURCES.get(name) or NAMES[name])
     if name == "Component":
         return Kind("component")
     if name in _LISTS:
@@ -213,6 +218,14 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def _convert_scalar(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
+    if kind.name == "float" and type(value) is int:
+        return float(value), []
+    if type(value) in _python_types(kind):
+        return value, []
+    return value, [("", f"expected {_article(kind)}, got {describe(value)}")]
+
+
 def _convert_union(value: Any, kind: Kind) -> tuple[Any, list[tuple[str, str]]]:
     tries = [convert(value, arg) for arg in kind.args]
     exact = [t for t in tries if not t[1] and type(t[0]) is type(value)]
@@ -241,10 +254,10 @@ def _convert_items(
 
 
 def _python_types(kind: Kind) -> tuple[type, ...]:
-    if kind.name in SOURCES.values():
+    if kind.name in _TEXTS:
         return (str,)
     table: dict[str, tuple[type, ...]] = {
-        "int": (int,), "float": (float,), "str": (str,), "bool": (bool,), "none": (type(None),),
+        "int": (int,), "float": (float,), "bool": (bool,), "none": (type(None),),
     }  # fmt: skip
     return table.get(kind.name, ())
 
@@ -260,6 +273,7 @@ def _article(kind: Kind) -> str:
         "str": "text", "int": "an integer", "float": "a number", "bool": "true or false",
         "none": "none", "file": "the path of a file", "dataset": "a folder or a hub id",
         "tokenizer": "a folder or a hub id", "model": "a folder or a hub id",
+        "split": "the name of a split", "column": "the name of a column",
         "component": "a name or a table with `use`",
     }  # fmt: skip
     if kind.name == "union":

@@ -13,6 +13,7 @@ from mlrecipe.code.signatures import Signature
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph import externals
 from mlrecipe.graph.externals import External
+from mlrecipe.recipe.deferred import plain
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import Loaded, NodeSpec, Recipe
@@ -143,7 +144,7 @@ def _bind(name: str, spec: NodeSpec, found: Found, loaded: Loaded) -> Node:
         if outside:
             named[key] = tuple(outside)
     ignored = signature.options.get("ignore", ())
-    params = {k: v for k, v in arguments.items() if k not in named and k not in ignored}
+    params = {k: plain(v) for k, v in arguments.items() if k not in named and k not in ignored}
     return Node(
         name=name, spec=spec, found=found, inputs=_inputs(spec.inputs, signature),
         arguments=arguments, params=params, externals=named,

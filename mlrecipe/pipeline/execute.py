@@ -18,6 +18,7 @@ from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline import blame
 from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of, parts_with_inputs
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.deferred import reveal
 from mlrecipe.registry import registries
 from mlrecipe.store.records import Computation, Record
 from mlrecipe.store.store import Store
@@ -175,7 +176,7 @@ def _publish(store: Store, value: Any, computation: Computation, *, replace: boo
 def _call(node: Node, store: Store, records: Mapping[str, Record], scratch: Path) -> Any:
     function = registries["op"].get(node.spec.use)
     values = [_input(store, records[i.node], i.entry, node) for i in node.inputs]
-    arguments = copy.deepcopy(dict(node.arguments))
+    arguments: dict[str, Any] = copy.deepcopy(reveal(node.arguments))
     if "scratch" in node.found.signature.params:
         arguments["scratch"] = scratch
     try:

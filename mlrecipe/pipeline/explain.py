@@ -29,14 +29,14 @@ def _version(parts: Mapping[str, Any]) -> str:
     return " ".join(text for text in parts.get("version", []) if text) or "none"
 
 
-def shorten(value: Any) -> str:
-    """A value in a few characters, as TOML has it."""
+def shorten(value: Any, limit: int = 40) -> str:
+    """A value in at most `limit` characters, as TOML has it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
     text = repr(value) if isinstance(value, (str, list, dict)) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _values(

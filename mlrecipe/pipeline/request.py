@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.kinds import ANY
 from mlrecipe.errors import Problem, RecipeError
-from mlrecipe.graph import externals
+from mlrecipe.graph import externals, foresee
 from mlrecipe.graph import graph as graphing
 from mlrecipe.graph.graph import Graph
 from mlrecipe.interfaces import Memo
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.load import load
-from mlrecipe.recipe.schema import Component, Loaded
+from mlrecipe.recipe.schema import Component, Loaded, Overrides
 from mlrecipe.registry import Kind
+
+Check = Callable[[Tree, Catalog], list[Problem]]
+"""Looks for mistakes in a recipe's plain values, which may be of any type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +66,17 @@ class Request:
 
 def open_request(
     path: Path,
-    overrides: Sequence[str] = (),
+    overrides: Overrides | Sequence[str] = (),
     *,
     here: Path | None = None,
     memo: Memo | None = None,
     name: str | None = None,
+    checks: Sequence[Check] = (),
 ) -> Request:
     """Read and check a recipe and its graph; nothing is run.
 
-    `name` is what records and runs know the recipe by, if not its own path.
+    `name` is what records and runs know the recipe by, if not its own path; `checks` are further ones that
+    its problems come from.
 
     Raises:
         RecipeError: with every problem of both.
@@ -81,6 +86,9 @@ def open_request(
     tree, catalog, loaded = loading.tree, loading.catalog, loading.loaded
     problems = [*loading.problems, *graphing.check(tree, catalog)]
     problems += graphing.check_paths(tree, catalog, loading.base)
+    problems += foresee.check(tree, catalog, loading.base)
+    if loading.is_readable:
+        problems += [problem for check in checks for problem in check(tree, catalog)]
     if loaded is None or problems:
         raise RecipeError(_without_echoes(problems), subject=loading.shown)
     return Request(

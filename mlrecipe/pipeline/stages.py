@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.closure import code_digest
 from mlrecipe.code.kinds import ANY
-from mlrecipe.errors import DataError, RecipeError, RequestError
+from mlrecipe.errors import DataError, Problem, RecipeError, RequestError
 from mlrecipe.graph import externals
 from mlrecipe.graph.encode import digest
 from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline.explain import shorten
 from mlrecipe.pipeline.request import Request
-from mlrecipe.recipe.layers import leaves
+from mlrecipe.recipe.deferred import plain, reveal
+from mlrecipe.recipe.keys import dotted, leaves, table_at
+from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.resolved import resolved
 from mlrecipe.recipe.schema import Component
@@ -24,23 +27,24 @@ from mlrecipe.store.records import Record
 _PATHS: dict[str, Kind] = {"model": "model", "task": "task"}
 
 
-def check_trainable(request: Request) -> None:
-    """Raise unless the recipe says what to train, on what and for what.
-
-    Raises:
-        RecipeError: with everything that is missing.
-    """
-    recipe = request.loaded.recipe
-    problems = [
-        request.tree.problem((key,), f"training needs a [{key}] table with `use`")
+def check_trainable(tree: Tree, catalog: Catalog) -> list[Problem]:
+    """What a recipe lacks to be trained: what, on what and for what."""
+    missing = [
+        tree.problem((key,), f"training needs a [{key}] table with `use`")
         for key in _PATHS
-        if getattr(recipe, key) is None
+        if key not in tree.values
     ]
-    if not recipe.train.data:
+    if not table_at(tree.values, ("train",)).get("data"):
         message = "training needs `data`, the node whose splits it learns from"
-        problems.append(request.tree.problem(("train", "data"), message))
-    if problems:
-        raise RecipeError(problems, subject=request.name)
+        missing.append(tree.problem(("train", "data"), message))
+    return missing
+
+
+def check_trainable_if_meant(tree: Tree, catalog: Catalog) -> list[Problem]:
+    """What a recipe lacks to be trained, if it goes beyond data."""
+    has_data = bool(table_at(tree.values, ("train",)).get("data"))
+    is_meant = has_data or all(key in tree.values for key in _PATHS)
+    return check_trainable(tree, catalog) if is_meant else []
 
 
 def make(request: Request, kind: Kind, component: Component) -> Any:
@@ -50,7 +54,7 @@ def make(request: Request, kind: Kind, component: Component) -> Any:
         RecipeError: it refuses its parameters.
     """
     made = registries[kind].get(component.use)
-    parameters = request.parameters(kind, component)
+    parameters = reveal(request.parameters(kind, component))
     try:
         return made(**parameters)
     except DataError as error:
@@ -79,7 +83,7 @@ def train_fingerprint(
         "train": train,
         **{key: _component(request, key, values[key], memo) for key in _PATHS},
     }
-    return digest(["train", 1, covered], path="train")
+    return digest(["train", 1, plain(covered)], path="train")
 
 
 def test_fingerprint(request: Request, records: Mapping[str, Record], train_run: str) -> str:
@@ -114,14 +118,20 @@ def pick(value: Any, data: str) -> Any:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`key old → new` for every value in which two resolved recipes differ."""
-    old = {".".join(map(str, path)): value for path, value in leaves(then)}
-    new = {".".join(map(str, path)): value for path, value in leaves(now)}
-    keys = sorted(old.keys() | new.keys(), key=lambda key: (not key.endswith(".use"), key))
+    """`key old → new` for every value in which two resolved recipes differ, plugins left aside."""
+    found = sorted(differences(then, now), key=lambda item: not item[0].endswith(".use"))
+    return [f"{k} {shorten(a)} → {shorten(b)}" for k, a, b in found if k != "plugins"]
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Key, old and new value, sorted, of all in which two resolved recipes differ; None: not set."""
+    old = {dotted(path): value for path, value in leaves(then)}
+    new = {dotted(path): value for path, value in leaves(now)}
+    keys = sorted(old.keys() | new.keys())
     return [
-        f"{key} {shorten(old.get(key))} → {shorten(new.get(key))}"
+        (key, old.get(key), new.get(key))
         for key in keys
-        if old.get(key) != new.get(key) and key not in ("relative_to", "plugins")
+        if old.get(key) != new.get(key) and key != "relative_to"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Interpolation: `${a.b}`, `${env:X:-default}`, `${none}` and `${recipe_dir}` in a recipe's texts.
+"""Interpolation: `${a.b}`, `${env:X:-default}`, `${none}` and their like in a recipe's texts.
 
 A text that is one reference keeps the type of what it refers to; an embedded reference becomes text. `$${` is
 a literal `${`. Paths are absolute and nothing is ever run.
@@ -8,15 +8,39 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlrecipe.errors import Problem, did_you_mean
-from mlrecipe.recipe.layers import UNRESOLVED, Tree, dotted, leaves
+from mlrecipe.recipe import keys
+from mlrecipe.recipe.deferred import Deferred
+from mlrecipe.recipe.keys import dotted, leaves
+from mlrecipe.recipe.layers import UNRESOLVED, Tree, copy
 from mlrecipe.recipe.positions import KeyPath
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
+_KNOWN = ["env:", "secret:", "required:", "none", "recipe_dir", "run_dir"]
+
+FORMS = {
+    "${train.batch_size}": "the value of that key, with its type; its default where it is not set",
+    "run-${name}": "the key's value as text",
+    "${nodes.split.inputs.0}": "an item of a list, from 0",
+    "${env:DIR:-data}": "an environment variable, with a default",
+    "${secret:TOKEN}": "an environment variable that is read when it is used, and never stored, hashed or shown",
+    "${required:why}": "must be overridden; the error says why",
+    "${none}": "no value",
+    "${recipe_dir}": "the folder of the recipe that is run",
+    "${run_dir}": "the folder of the run, in `[train]`",
+    "$${x}": "the text `${x}`",
+}
+"""What a reference may be, and what it means."""
+
+Adjust = Callable[[KeyPath, str], str]
+"""What a text becomes that was written at a path: relative paths of other files are made the recipe's."""
+
+Default = Callable[[KeyPath], Any]
+"""What holds at a path that the recipe does not set; None where nothing does."""
 
 
 class _Unresolved(Exception):
@@ -27,37 +51,72 @@ class _Echo(Exception):
     """A reference to something unresolved, which is reported there."""
 
 
-def interpolate(tree: Tree, *, recipe_dir: str) -> list[Problem]:
+def interpolate(
+    tree: Tree,
+    *,
+    recipe_dir: str,
+    adjust: Adjust = lambda path, text: text,
+    default: Default = lambda path: None,
+) -> list[Problem]:
     """Replace every reference in the tree by its value; returns what could not be resolved."""
-    resolver = _Resolver(tree.values, recipe_dir)
+    resolver = _Resolver(tree.values, recipe_dir, adjust, default)
     problems = []
     for path, value in list(leaves(tree.values)):
         try:
-            _put(tree.values, path, resolver.resolve(value, (path,)))
+            found = resolver.resolve(value, (path,))
+            if isinstance(value, str) and "${" in value:
+                tree.references[path] = value
         except _Unresolved as error:
             problems.append(tree.problem(path, str(error)))
-            _put(tree.values, path, UNRESOLVED)
+            found = UNRESOLVED
         except _Echo:
-            _put(tree.values, path, UNRESOLVED)
+            found = UNRESOLVED
+        _put(tree.values, path, found)
     return problems
 
 
 class _Resolver:
-    def __init__(self, values: Mapping[str, Any], recipe_dir: str) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], recipe_dir: str, adjust: Adjust, default: Default
+    ) -> None:
         self._values = values
         self._recipe_dir = recipe_dir
+        self._adjust = adjust
+        self._default = default
 
     def resolve(self, value: Any, chain: tuple[KeyPath, ...]) -> Any:
         if isinstance(value, list):
             return [self.resolve(item, chain) for item in value]
         if isinstance(value, dict):
-            return {key: self.resolve(item, chain) for key, item in value.items()}
-        if not isinstance(value, str) or "${" not in value:
+            return {k: self.resolve(v, (*chain, (*chain[-1], k))) for k, v in value.items()}
+        if not isinstance(value, str) or isinstance(value, Deferred):
             return value
+        if "${" not in value:
+            return self._adjust(chain[-1], value)
         whole = _WHOLE.fullmatch(value)
-        if whole:
-            return self._refer(whole[1], chain)
-        return _REFERENCE.sub(lambda match: self._embed(match, chain), value)
+        if whole and not _is_deferred(whole[1]):
+            found = self._refer(whole[1], chain)
+            return self._adjust(chain[-1], found) if whole[1].startswith("env:") else found
+        return self._embedded(value, chain)
+
+    def _embedded(self, value: str, chain: tuple[KeyPath, ...]) -> str:
+        deferred = any(_is_deferred(match[1] or "") for match in _REFERENCE.finditer(value))
+        if deferred:
+            if "${run_dir}" in value and any(step[0] != "train" for step in chain):
+                is_node = any(step[0] == "nodes" for step in chain)
+                why = ": a node's output belongs to no run" if is_node else ""
+                raise _Unresolved(f"${{run_dir}} is known only while training, in [train]{why}")
+            return Deferred(_REFERENCE.sub(lambda match: self._kept(match, chain), value))
+        text = _REFERENCE.sub(lambda match: self._embed(match, chain), value)
+        first = _WHOLE.match(value)
+        starts_elsewhere = first is not None and ":" not in first[1]
+        return text if starts_elsewhere else self._adjust(chain[-1], text)
+
+    def _kept(self, match: re.Match[str], chain: tuple[KeyPath, ...]) -> str:
+        """A reference inside a deferred text: deferred as well, or resolved now."""
+        if match[0] == "$${" or _is_deferred(match[1]):
+            return match[0]
+        return self._embed(match, chain).replace("${", "$${")
 
     def _embed(self, match: re.Match[str], chain: tuple[KeyPath, ...]) -> str:
         if match[0] == "$${":
@@ -67,6 +126,8 @@ class _Resolver:
             raise _Echo
         if isinstance(found, (dict, list)):
             raise _Unresolved(f"{match[0]} is no single value and cannot stand inside a text")
+        if isinstance(found, Deferred):
+            raise _Unresolved(f"{match[0]} is read late and cannot stand inside another text")
         if isinstance(found, bool):
             return "true" if found else "false"
         return str(found)
@@ -78,26 +139,41 @@ class _Resolver:
             return self._recipe_dir
         if name.startswith("env:"):
             return _environment(name[4:])
+        if name.startswith("required:"):
+            return self._required(name[9:], chain)
         if ":" in name:
-            known = ["env:", "none", "recipe_dir"]
-            raise _Unresolved(f"unknown reference ${{{name}}}; {did_you_mean(name, known)}")
-        path = tuple(name.split("."))
+            raise _Unresolved(f"unknown reference ${{{name}}}; {did_you_mean(name, _KNOWN)}")
+        path = keys.parse(name) or tuple(name.split("."))
         if path in chain:
             loop = " → ".join(dotted(step) for step in (*chain[chain.index(path) :], path))
             raise _Unresolved(f"references go in a circle: {loop}")
         return self.resolve(self._lookup(name, path), (*chain, path))
 
+    def _required(self, why: str, chain: tuple[KeyPath, ...]) -> Any:
+        if len(chain) > 1:
+            raise _Echo
+        key = dotted(chain[0])
+        reason = f": {why.strip()}" if why.strip() else ""
+        raise _Unresolved(f"must be given{reason}; for example --set {key}=…")
+
     def _lookup(self, name: str, path: tuple[str, ...]) -> Any:
         found: Any = self._values
         for depth, key in enumerate(path):
-            if not isinstance(found, dict) or key not in found:
-                near = ".".join(path[:depth])
-                known = (
-                    [f"{near}.{k}".lstrip(".") for k in found] if isinstance(found, dict) else []
-                )
-                raise _Unresolved(f"${{{name}}} refers to nothing; {did_you_mean(name, known)}")
-            found = found[key]
+            if isinstance(found, list) and key.isdigit() and int(key) < len(found):
+                found = found[int(key)]
+            elif isinstance(found, dict) and key in found:
+                found = found[key]
+            elif (fallback := self._default(path)) is not None:
+                return copy(fallback)
+            else:
+                known = found if isinstance(found, dict) else {}
+                near = [dotted((*path[:depth], k)) for k in known]
+                raise _Unresolved(f"${{{name}}} refers to nothing; {did_you_mean(name, near)}")
         return found
+
+
+def _is_deferred(name: str) -> bool:
+    return name == "run_dir" or name.startswith("secret:")
 
 
 def _environment(text: str) -> str:

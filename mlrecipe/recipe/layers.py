@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli
-
-from mlrecipe.errors import Problem, RequestError
+from mlrecipe.errors import Problem
+from mlrecipe.recipe.keys import dotted
 from mlrecipe.recipe.positions import KeyPath, Positions, positions
 from mlrecipe.recipe.schema import DEFAULTS, Origin
 
@@ -36,6 +35,21 @@ UNRESOLVED = _Unresolved()
 
 
 @dataclass(slots=True)
+class Text:
+    """A file's TOML text, whose positions are read when they are first asked for."""
+
+    content: str
+    _positions: Positions | None = None
+
+    @property
+    def positions(self) -> Positions:
+        """Where its keys are."""
+        if self._positions is None:
+            self._positions = positions(self.content)
+        return self._positions
+
+
+@dataclass(slots=True)
 class Layer:
     """One source of values."""
 
@@ -43,22 +57,34 @@ class Layer:
     """What an error calls it: the file as the user typed it, `--set #2`, `default`."""
 
     values: dict[str, Any]
-    text: str | None = None
-    """The TOML text, for a file."""
+    text: Text | None = None
+    """The text that the values were read from, for a file."""
 
-    _positions: Positions | None = None
+    folder: Path | None = None
+    """Where its relative paths start; None: where the recipe's do."""
+
+    prefix: KeyPath = ()
+    """Where in the text the values' root is: `("variant", "model", "tiny")`."""
+
+    note: str = ""
+    """What an origin adds: `variant model=tiny`."""
 
     def origin(self, path: KeyPath) -> Origin:
         """Where this layer has the key, or the nearest table above it."""
         if self.text is None:
-            return Origin(file=self.name)
-        if self._positions is None:
-            self._positions = positions(self.text)
-        for depth in range(len(path), 0, -1):
-            place = self._positions.places.get(path[:depth])
+            return Origin(file=self.name, note=self.note)
+        places, whole = self.text.positions.places, (*self.prefix, *path)
+        for depth in range(len(whole), 0, -1):
+            place = places.get(whole[:depth])
             if place:
-                return Origin(file=self.name, line=place[0], column=place[1])
-        return Origin(file=self.name, line=1)
+                return Origin(file=self.name, line=place[0], column=place[1], note=self.note)
+        return Origin(file=self.name, line=1, note=self.note)
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """A problem with what this layer says at `path`, with its place."""
+        at = self.origin(path)
+        key = dotted((*self.prefix, *path))
+        return Problem(message=message, key=key, file=at.file, line=at.line, column=at.column)
 
 
 @dataclass(slots=True)
@@ -68,6 +94,8 @@ class Tree:
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[KeyPath, Layer] = field(default_factory=dict)
     layers: list[Layer] = field(default_factory=list)
+    references: dict[KeyPath, str] = field(default_factory=dict)
+    """Texts with references as they were written, by the path of the value that took their place."""
 
     def origin(self, path: KeyPath) -> Origin:
         """Where the value at `path` was written, or the nearest table above it."""
@@ -79,87 +107,52 @@ class Tree:
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """A problem with the value at `path`, with its place."""
-        origin = self.origin(path)
-        return Problem(
-            message=message, key=dotted(path), file=origin.file, line=origin.line,
-            column=origin.column,
-        )  # fmt: skip
+        at = self.origin(path)
+        key = dotted(path)
+        return Problem(message=message, key=key, file=at.file, line=at.line, column=at.column)
 
-
-def file_layers(path: Path, *, shown: str) -> tuple[list[Layer], list[Problem]]:
-    """The layers that a recipe file stands for, lowest first, and what is wrong with their texts.
-
-    Raises:
-        RequestError: there is no such file, or it cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise RequestError(f"no such recipe: {shown!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{shown!r} cannot be read: {error}") from None
-    values, problems = _parse(text, shown)
-    return [Layer(name=shown, values=values, text=text)], problems
+    def overlay(self, layer: Layer) -> None:
+        """Put a layer on top."""
+        _normalize(layer.values)
+        self.layers.append(layer)
+        _merge(self, self.values, layer.values, (), layer)
 
 
 def default_layer() -> Layer:
     """What holds where nothing else is said, for tables that are merged rather than replaced."""
-    return Layer(name="default", values=_copy(DEFAULTS))
+    return Layer(name="default", values=copy(DEFAULTS))
 
 
 def merge(layers: Sequence[Layer]) -> Tree:
     """All layers in one tree; a later layer wins."""
-    tree = Tree(layers=list(layers))
+    tree = Tree()
     for layer in layers:
-        _normalize(layer.values)
-        _merge(tree, tree.values, layer.values, (), layer)
+        tree.overlay(layer)
     return tree
 
 
-def leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value below `value` that is no table, with its path; an empty table counts as one."""
-    if isinstance(value, Mapping) and (value or not path):
-        for key, below in value.items():
-            yield from leaves(below, (*path, key))
-    else:
-        yield path, value
+def remove(layers: Sequence[Layer], path: KeyPath) -> bool:
+    """Take a key out of every layer; says whether any had it."""
+    had = [_remove(layer, path) for layer in layers]
+    return any(had)
 
 
-def dotted(path: KeyPath) -> str:
-    """The path as a recipe writes it: `nodes."my node".inputs[0]`."""
-    text = ""
-    for key in path:
-        if isinstance(key, int):
-            text += f"[{key}]"
-        else:
-            text += ("." if text else "") + (key if _is_bare(key) else f'"{key}"')
-    return text
+def copy(value: Any) -> Any:
+    """Tables and lists copied, so that changing one leaves the other alone."""
+    if isinstance(value, dict):
+        return {key: copy(below) for key, below in value.items()}
+    return [copy(below) for below in value] if isinstance(value, list) else value
 
 
-def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Problem]]:
-    """The values of a text; keys declared twice are reported and left out, so that the rest can be checked."""
-    problems: list[Problem] = []
-    data = text.encode()
-    while True:
-        try:
-            return tomli.loads(data.decode()), problems
-        except tomli.TOMLDecodeError as error:
-            repeats = positions(data.decode()).repeats
-            if not repeats:
-                message = f"not valid TOML: {_lower(error.msg)}"
-                place = (error.lineno, error.colno)
-                problems.append(
-                    Problem(message=message, file=shown, line=place[0], column=place[1])
-                )
-                return {}, problems
-        for repeat in repeats:
-            message = f"declared twice; first in line {repeat.first[0]}"
-            problems.append(
-                Problem(message=message, key=dotted(repeat.path), file=shown,
-                        line=repeat.place[0], column=repeat.place[1])
-            )  # fmt: skip
-            blank = bytes(b if b == 10 else 32 for b in data[repeat.start : repeat.end])
-            data = data[: repeat.start] + blank + data[repeat.end :]
+def _remove(layer: Layer, path: KeyPath) -> bool:
+    _normalize(layer.values)
+    table: Any = layer.values
+    for key in path[:-1]:
+        table = table.get(key) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or path[-1] not in table:
+        return False
+    del table[path[-1]]
+    return True
 
 
 def _merge(
@@ -177,22 +170,26 @@ def _merge(
         else:
             if key in target:
                 _drop(tree, target, key, prefix)
-            target[key] = _copy(value)
+            target[key] = copy(value)
             _mark(tree, path, value, layer)
 
 
 def _drop(tree: Tree, target: dict[str, Any], key: str, prefix: KeyPath) -> None:
-    del target[key]
-    gone = (*prefix, key)
-    for path in [p for p in tree.sources if p[: len(gone)] == gone]:
-        del tree.sources[path]
+    for path in _paths(target.pop(key), (*prefix, key)):
+        tree.sources.pop(path, None)
 
 
 def _mark(tree: Tree, path: KeyPath, value: Any, layer: Layer) -> None:
-    tree.sources[path] = layer
+    for below in _paths(value, path):
+        tree.sources[below] = layer
+
+
+def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """The path of a value and of everything in the tables below it."""
+    yield path
     if isinstance(value, dict):
         for key, below in value.items():
-            _mark(tree, (*path, key), below, layer)
+            yield from _paths(below, (*path, key))
 
 
 def _normalize(values: dict[str, Any]) -> None:
@@ -203,17 +200,3 @@ def _normalize(values: dict[str, Any]) -> None:
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get(path[-1]), str):
             table[path[-1]] = {"use": table[path[-1]]}
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(below) for key, below in value.items()}
-    return [_copy(below) for below in value] if isinstance(value, list) else value
-
-
-def _is_bare(key: str) -> bool:
-    return bool(key) and all(c.isascii() and (c.isalnum() or c in "-_") for c in key)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

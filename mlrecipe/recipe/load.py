@@ -1,22 +1,24 @@
-"""Loading: from a recipe file and overrides to a `Loaded` recipe, or to everything that is wrong with it."""
+"""Loading: from recipe files and overrides to a `Loaded` recipe, or to everything that is wrong with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from mlrecipe.code.catalog import Catalog, Plugin
+from mlrecipe.code.kinds import describe, sources
 from mlrecipe.errors import Problem, RequestError
 from mlrecipe.interfaces import Memo
-from mlrecipe.recipe import layers as layering
-from mlrecipe.recipe import limits
+from mlrecipe.recipe import compose, limits
 from mlrecipe.recipe import overrides as overriding
 from mlrecipe.recipe.interpolate import interpolate
-from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.layers import Layer, Tree, default_layer, merge
+from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.project import plugin, project_of, shown
-from mlrecipe.recipe.schema import Loaded
+from mlrecipe.recipe.schema import Group, Loaded, Overrides
+from mlrecipe.recipe.shape import default_at, kind_at
 from mlrecipe.recipe.structure import structure
 
 
@@ -32,64 +34,132 @@ class Loading:
     base: Path
     """Folder that the recipe's relative paths start from."""
 
+    project: Path
+    """Root of the project."""
+
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    """Groups of variants by name."""
+
+    files: tuple[str, ...] = ()
+    """Every file that it was read from, as the user knows it, lowest first."""
+
+    is_readable: bool = True
+    """Whether every file could be read, so that what is missing says something."""
+
     loaded: Loaded | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
 def load(
-    path: Path, overrides: Sequence[str] = (), *, here: Path | None = None, memo: Memo | None = None
+    path: Path,
+    overrides: Overrides | Sequence[str] = (),
+    *,
+    here: Path | None = None,
+    memo: Memo | None = None,
 ) -> Loading:
     """Read the recipe at `path` (absolute) with the overrides on top; runs nothing.
+
+    `overrides` that are plain texts are those of `--set`.
 
     Raises:
         RequestError: the file is not there.
     """
-    name = shown(path, here=here or Path.cwd())
+    if not isinstance(overrides, Overrides):
+        overrides = Overrides(sets=tuple(overrides))
+    here = here or Path.cwd()
     project = project_of(path.parent)
-    files, problems = layering.file_layers(path, shown=name)
-    base = _base(files[-1].values, path.parent, project)
-    plugins, plugin_problems = _plugins(files, base, project)
+    composed = compose.compose(path, overrides.picks, here=here, project=project)
+    base = composed.base
+    layers, problems = _settings(composed, overrides, here)
+    plugins, plugin_problems = _plugins(composed.layers, base, project)
     catalog = Catalog(plugins, memo)
-    broken = any("not valid TOML" in p.message for p in problems)
-    layers = [layering.default_layer(), *files]
-    tree, override_problems = overriding.apply(layers, overrides, catalog)
-    loading = Loading(tree=tree, catalog=catalog, shown=name, base=base, problems=problems)
-    if broken:
+    problems += plugin_problems + catalog.problems
+    problems += overriding.unset(layers, overrides.unsets)
+    tree = merge([default_layer(), *layers])
+    loading = Loading(
+        tree=tree, catalog=catalog, shown=shown(path, here=here), base=base, project=project,
+        groups=composed.variants.groups, files=_names(layers), problems=composed.problems,
+        is_readable=composed.is_readable,
+    )  # fmt: skip
+    if not composed.is_readable:
         return loading
-    loading.problems += plugin_problems + catalog.problems + override_problems
-    loading.problems += interpolate(tree, recipe_dir=str(base))
+    loading.problems += problems + overriding.apply(tree, overrides.sets, catalog)
+    if isinstance(tree.values.get("plugins"), list):
+        tree.values["plugins"] = [plugin.name for plugin in plugins]
+    loading.problems += interpolate(
+        tree, recipe_dir=str(base), adjust=_Rebased(tree, catalog, base),
+        default=lambda key: default_at(key, tree.values, catalog),
+    )  # fmt: skip
     recipe, found = structure(tree, catalog)
     loading.problems += found + limits.check(tree)
     if recipe is not None:
         loading.loaded = Loaded(
             recipe=recipe, path=path, project=project, base=base, values=tree.values,
-            overrides=tuple(overrides),
+            overrides=overrides,
         )  # fmt: skip
     return loading
 
 
-def _base(values: dict[str, Any], folder: Path, project: Path) -> Path:
-    relative = values.get("relative_to", "")
-    return (project / relative) if isinstance(relative, str) and relative else folder
+class _Rebased:
+    """Makes the relative paths of other files relative to where the recipe's paths start."""
+
+    def __init__(self, tree: Tree, catalog: Catalog, base: Path) -> None:
+        self._tree = tree
+        self._catalog = catalog
+        self._base = base
+
+    def __call__(self, path: KeyPath, text: str) -> str:
+        layer = self._layer(path)
+        folder = layer.folder if layer is not None else None
+        if folder is None or folder == self._base or not text:
+            return text
+        source = sources(kind_at(path, self._tree.values, self._catalog))
+        if source is None or os.path.isabs(text) or text.startswith("~"):
+            return text
+        there = os.path.join(folder, text)
+        is_path = source == "file" or text.startswith(".") or os.path.isdir(there)
+        return os.path.relpath(there, self._base) if is_path else text  # or an id of the hub
+
+    def _layer(self, path: KeyPath) -> Layer | None:
+        depths = range(len(path), 0, -1)
+        found = (self._tree.sources.get(path[:depth]) for depth in depths)
+        return next((layer for layer in found if layer is not None), None)
+
+
+def _settings(
+    composed: compose.Composed, overrides: Overrides, here: Path
+) -> tuple[list[Layer], list[Problem]]:
+    """The recipe's layers with those of every `--set-file` on top."""
+    layers, problems = list(composed.layers), []
+    for text in overrides.files:
+        layer, found = compose.settings_layer(text, here=here)
+        layers.append(layer)
+        problems += found
+    return layers, problems
+
+
+def _names(layers: Sequence[Layer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(layer.name for layer in layers))
 
 
 def _plugins(
-    files: Sequence[layering.Layer], base: Path, project: Path
+    layers: Sequence[Layer], base: Path, project: Path
 ) -> tuple[list[Plugin], list[Problem]]:
-    """Plugins are named by files alone: no override decides which code is read."""
-    found: list[Plugin] = []
+    """The plugins that files name, each relative to its own: no override decides which code is read."""
+    found: dict[Path, Plugin] = {}
     problems: list[Problem] = []
-    for layer in files:
-        names = layer.values.get("plugins", [])
-        for index, name in enumerate(names if isinstance(names, list) else []):
-            try:
-                found.append(plugin(name, base=base, project=project))
-            except RequestError as error:
-                origin = layer.origin(("plugins", index))
-                problems.append(
-                    Problem(message=str(error), key=f"plugins[{index}]", file=origin.file,
-                            line=origin.line, column=origin.column)
-                )  # fmt: skip
-            except TypeError:
-                continue  # not a text: the structure says so
-    return found, problems
+    for layer, index, name in compose.plugin_names(layers):
+        if not isinstance(name, str):
+            message = f"expected text, got {describe(name)}"
+            problems.append(layer.problem(("plugins", index), message))
+            continue
+        try:
+            made = plugin(name, base=layer.folder or base, project=project)
+        except RequestError as error:
+            problems.append(layer.problem(("plugins", index), str(error)))
+            continue
+        is_moved = layer.folder not in (None, base)
+        there = os.path.join(str(layer.folder), name)
+        known = os.path.relpath(there, base) if is_moved else name
+        found.setdefault(made.path, replace(made, name=known))
+    return list(found.values()), problems

@@ -1,85 +1,247 @@
-"""Overrides: what `--set KEY=VALUE` means, directed by the type that the key has."""
+"""Overrides: what `--set KEY=VALUE` and `--unset KEY` mean, directed by the type that the key has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import tomli
 
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.code.kinds import accepts_text, convert, is_text
-from mlrecipe.errors import Problem
-from mlrecipe.recipe.layers import UNRESOLVED, Layer, Tree, dotted, merge
+from mlrecipe.code.kinds import ANY, Kind, accepts_text, convert, describe, is_text
+from mlrecipe.errors import Problem, did_you_mean
+from mlrecipe.recipe import keys
+from mlrecipe.recipe.compose import FILE_ONLY, near
+from mlrecipe.recipe.layers import UNRESOLVED, Layer, Tree, copy, remove
 from mlrecipe.recipe.positions import KeyPath
-from mlrecipe.recipe.shape import kind_at
+from mlrecipe.recipe.shape import below, default_at, kind_at
 
-FILE_ONLY = ("plugins", "relative_to")
-"""Keys that no override changes: they decide what code is read, and where."""
+DOC = """
+Where the key takes a text, the value is taken as it stands; elsewhere it is TOML. A later `--set` wins; overrides of
+`use` come first, since they decide what the other keys mean. A key that does not exist is an error.
+"""
+
+FORMS = {
+    "--set train.epochs=5": "changes a value",
+    "--set 'task.metrics+=[\"f1\"]'": "adds to a list; `-=` takes away what is there",
+    "--set nodes.tokens.inputs.0=clean": "changes one item of a list, from 0",
+    "--set 'nodes.\"my node\".cache=false'": "quotes a key as TOML does",
+    "--set 'limit=${none}'": "a reference; `${none}` for no value",
+    "--unset train.scheduler": "takes a key out of the recipe: its default holds",
+    "--set-file more.toml": "changes all that a TOML or JSON file has",
+    "--pick model=tiny": "chooses a variant",
+}
+"""Overrides as they are typed, and what they do."""
+
+_OWN_OPTION = {"pick": "--pick GROUP=OPTION", "unset": "--unset KEY"}
 
 
-def apply(
-    layers: Sequence[Layer], overrides: Sequence[str], catalog: Catalog
-) -> tuple[Tree, list[Problem]]:
-    """The tree of the layers with every override on top, later ones winning.
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """One `--set`, taken apart."""
 
-    Overrides of `use` are applied first: they decide what types the other keys have.
+    number: int
+    path: tuple[str, ...]
+    sign: Literal["", "+", "-"]
+    text: str
+
+    @property
+    def layer(self) -> str:
+        return f"--set #{self.number}"
+
+
+def unset(layers: Sequence[Layer], texts: Sequence[str]) -> list[Problem]:
+    """Take keys out of every layer, so that their defaults hold; returns what is wrong with them."""
+    problems = []
+    for number, text in enumerate(texts, 1):
+        path, where = keys.parse(text), f"--unset #{number}"
+        if not path:
+            message = f"expected a dotted key, got {text!r}; for example train.scheduler"
+        elif path[0] in FILE_ONLY or path[0] in _OWN_OPTION:
+            message = "decided by the recipe file alone: change it there"
+        elif _remove_item(layers, path) or remove(layers, path):
+            continue
+        else:
+            message = f"the recipe does not set it; {near(layers, path)}"
+        problems.append(Problem(message=message, key=text, file=where))
+    return problems
+
+
+def apply(tree: Tree, texts: Sequence[str], catalog: Catalog) -> list[Problem]:
+    """Put every `--set` on top of the tree, later ones winning; returns what is wrong with them.
+
+    Those of `use` come first: they decide what types the other keys have.
     """
     problems: list[Problem] = []
-    split = [_split(text, number, problems) for number, text in enumerate(overrides, 1)]
-    parsed = [item for item in split if item is not None]
-    uses = [item for item in parsed if item[1][-1] == "use"]
-    tree = merge([*layers, *(_layer(n, path, value) for n, path, value in uses)])
-    on_top = []
-    for number, path, text in sorted(parsed, key=lambda item: item[1][-1] != "use"):
-        value = text if path[-1] == "use" else _value(tree, number, path, text, catalog, problems)
-        on_top.append(_layer(number, path, value))
-    return merge([*layers, *on_top]) if parsed else tree, problems
+    split = [_split(text, number, problems) for number, text in enumerate(texts, 1)]
+    edits = [edit for edit in split if edit is not None]
+    for edit in sorted(edits, key=lambda edit: edit.path[-1] != "use"):
+        _apply(tree, edit, catalog, problems)
+    return problems
 
 
-def _split(
-    text: str, number: int, problems: list[Problem]
-) -> tuple[int, tuple[str, ...], str] | None:
-    key, equals, value = text.partition("=")
-    path = _key_path(key)
+def _apply(tree: Tree, edit: _Edit, catalog: Catalog, problems: list[Problem]) -> None:
+    path, depth = edit.path, _list_depth(tree, edit.path)
+    if edit.sign:
+        value = _changed(tree, edit, catalog, problems)
+    elif depth is not None:
+        path, value = path[:depth], _with_item(tree, edit, depth, catalog, problems)
+    elif path[-1] == "use":
+        value = edit.text
+    else:
+        value = _value(kind_at(path, tree.values, catalog), edit, problems)
+    tree.overlay(_layer(edit.layer, path, value))
+
+
+def _changed(tree: Tree, edit: _Edit, catalog: Catalog, problems: list[Problem]) -> Any:
+    """The list at the edit's path with items added or taken away."""
+    old = _list_at(tree, edit, catalog, problems)
+    if old is None:
+        return UNRESOLVED
+    kind = below(kind_at(edit.path, tree.values, catalog), (0,))
+    given, error = _toml(edit.text)
+    is_list = error is None and isinstance(given, list)
+    items = given if is_list else [_value(kind, edit, problems)]
+    if UNRESOLVED in items:
+        return UNRESOLVED
+    if edit.sign == "+":
+        return [*old, *items]
+    left = list(old)
+    for value in items:
+        if value not in left:
+            known = did_you_mean(str(value), [str(v) for v in old])
+            _report(edit, f"has no item {value!r} to take away; {known}", problems)
+            return UNRESOLVED
+        left.remove(value)
+    return left
+
+
+def _list_at(
+    tree: Tree, edit: _Edit, catalog: Catalog, problems: list[Problem]
+) -> list[Any] | None:
+    """The list that is to be changed: what is set, else the default."""
+    found: Any = tree.values
+    for key in edit.path:
+        found = found.get(key) if isinstance(found, dict) else None
+    if found is None:
+        found = default_at(edit.path, tree.values, catalog)
+    kind = kind_at(edit.path, tree.values, catalog)
+    holds_list = any(k.name == "list" for k in (kind, *kind.args) if isinstance(k, Kind))
+    if isinstance(found, (list, tuple)):
+        return list(copy(list(found)))
+    if found is None and (holds_list or kind == ANY):
+        return []
+    if isinstance(found, str) and holds_list and "${" not in found:
+        return [found]  # `inputs = "a"`
+    message = f"{edit.sign}= changes a list, and this is {describe(found)}"
+    _report(edit, message, problems)
+    return None
+
+
+def _with_item(
+    tree: Tree, edit: _Edit, depth: int, catalog: Catalog, problems: list[Problem]
+) -> Any:
+    """The list at the first `depth` keys of the edit's path, with what the rest points at replaced."""
+    found: Any = tree.values
+    for key in edit.path[:depth]:
+        found = found[key]
+    whole = copy(found)
+    value = _value(kind_at(_numbered(edit.path, depth), tree.values, catalog), edit, problems)
+    target: Any = whole
+    for position, key in enumerate(edit.path[depth:], depth):
+        if isinstance(target, list):
+            if not key.isdigit():
+                _report(edit, f"expected the number of an item, got {key!r}", problems)
+                return UNRESOLVED
+            if int(key) >= len(target):
+                message = f"there is no item {key}: the list has {_count(len(target))}, from 0"
+                _report(edit, message, problems)
+                return UNRESOLVED
+        place: Any = int(key) if isinstance(target, list) else key
+        if position == len(edit.path) - 1:
+            target[place] = value
+        elif isinstance(target, (list, dict)) and isinstance(target[place], (list, dict)):
+            target = target[place]
+        else:
+            _report(edit, f"nothing below {key!r} can be set", problems)
+            return UNRESOLVED
+    return whole
+
+
+def _count(length: int) -> str:
+    return f"{length} item{'s' * (length != 1)}"
+
+
+def _numbered(path: tuple[str, ...], depth: int) -> KeyPath:
+    return tuple(int(k) if i >= depth and k.isdigit() else k for i, k in enumerate(path))
+
+
+def _list_depth(tree: Tree, path: tuple[str, ...]) -> int | None:
+    """How many keys of the path lead to a list that the rest of it goes into."""
+    found: Any = tree.values
+    for depth, key in enumerate(path):
+        if isinstance(found, list):
+            return depth
+        found = found.get(key) if isinstance(found, dict) else None
+    return None
+
+
+def _remove_item(layers: Sequence[Layer], path: tuple[str, ...]) -> bool:
+    """Take one item out of the list that the highest layer has; says whether there was one."""
+    *head, last = path
+    for layer in reversed(layers):
+        found: Any = layer.values
+        for key in head:
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, list):
+            if last.isdigit() and int(last) < len(found):
+                del found[int(last)]
+                return True
+            return False
+    return False
+
+
+def _split(text: str, number: int, problems: list[Problem]) -> _Edit | None:
+    """Key, sign and value; at the first `=` that is not inside quotes."""
+    key, equals, value = _at_equals(text)
+    sign: Any = key[-1:] if key[-1:] in ("+", "-") else ""
+    path = keys.parse(key[: len(key) - len(sign)])
     if path and path[0] in FILE_ONLY:
         message = "read from the recipe file alone: write it there"
         problems.append(Problem(message=message, key=path[0], file=f"--set #{number}"))
         return None
+    if path and path[0] in _OWN_OPTION:
+        message = f"has an option of its own: {_OWN_OPTION[path[0]]}"
+        problems.append(Problem(message=message, key=path[0], file=f"--set #{number}"))
+        return None
     if equals and path:
-        return number, path, value
+        return _Edit(number, path, sign, value)
     message = f"expected KEY=VALUE with a dotted key, got {text!r}; for example train.batch_size=32"
     problems.append(Problem(message=message, file=f"--set #{number}"))
     return None
 
 
-def _key_path(text: str) -> tuple[str, ...]:
-    """The parts of a TOML dotted key, or nothing when the text is none."""
-    if "\n" in text or "#" in text.replace('"', "'").split("'")[0]:
-        return ()
-    try:
-        table: Any = tomli.loads(f"{text} = 0")
-    except tomli.TOMLDecodeError:
-        return ()
-    path: list[str] = []
-    while isinstance(table, dict):
-        if len(table) != 1:
-            return ()
-        key, table = next(iter(table.items()))
-        path.append(key)
-    return tuple(path)
+def _at_equals(text: str) -> tuple[str, str, str]:
+    quote = ""
+    for position, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "=":
+            return text[:position], "=", text[position + 1 :]
+    return text, "", ""
 
 
-def _layer(number: int, path: KeyPath, value: Any) -> Layer:
+def _layer(name: str, path: KeyPath, value: Any) -> Layer:
     for key in reversed(path):
         value = {key: value}
-    return Layer(name=f"--set #{number}", values=value)
+    return Layer(name=name, values=value)
 
 
-def _value(
-    tree: Tree, number: int, path: KeyPath, text: str, catalog: Catalog, problems: list[Problem]
-) -> Any:
-    kind = kind_at(path, tree.values, catalog)
+def _value(kind: Kind, edit: _Edit, problems: list[Problem]) -> Any:
+    text = edit.text
     if text.startswith("${"):
         return text
     if is_text(kind):
@@ -89,9 +251,12 @@ def _value(
         return parsed
     if kind.name == "any" or accepts_text(kind):
         return text
-    message = convert(text, kind)[1][0][1] + _dot_hint(text)
-    problems.append(Problem(message=message, key=dotted(path), file=f"--set #{number}"))
+    _report(edit, convert(text, kind)[1][0][1] + _dot_hint(text), problems)
     return UNRESOLVED
+
+
+def _report(edit: _Edit, message: str, problems: list[Problem]) -> None:
+    problems.append(Problem(message=message, key=keys.dotted(edit.path), file=edit.layer))
 
 
 def _text(text: str) -> str:
@@ -107,8 +272,8 @@ def _toml(text: str) -> tuple[Any, str | None]:
     """The one TOML value that `text` is; a newline cannot smuggle in a second key."""
     try:
         table = tomli.loads(f"value = {text}")
-    except tomli.TOMLDecodeError as error:
-        return None, error.msg
+    except (ValueError, RecursionError) as error:
+        return None, str(error)
     return (table["value"], None) if list(table) == ["value"] else (None, "more than one value")
 
 

@@ -65,6 +65,8 @@ def _add_table(found: Positions, node: Node, arrays: dict[KeyPath, int]) -> None
     if not keys:
         return
     path = _through_arrays(tuple(_key(keys[0])), arrays)
+    for depth in range(1, len(path)):
+        found.places.setdefault(path[:depth], _place(keys[0]))
     if node.type == "table_array_element":
         index = arrays.get(path, -1) + 1
         arrays[path] = index

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import tomli
+
 from mlrecipe.code.catalog import PROJECT_PACKAGE, Plugin
 from mlrecipe.errors import RequestError, did_you_mean
 
@@ -38,6 +40,28 @@ def find_recipe(argument: str, *, here: Path) -> Path:
     known = [p.name for folder in folders if folder.is_dir() for p in sorted(folder.glob("*.toml"))]
     known = [name for name in known if name not in ("pyproject.toml",)]
     raise RequestError(f"no recipe {argument!r} here", hint=did_you_mean(argument, set(known)))
+
+
+def recipes_in(folder: Path) -> list[Path]:
+    """Every recipe in a folder and below, sorted: no variants, no runs, nothing that another one extends."""
+    found = [path for path in sorted(folder.rglob("*.toml")) if _is_recipe(path, folder)]
+    extended = {below for path in found for below in _extended(path)}
+    return [path for path in found if path.resolve() not in extended]
+
+
+def _is_recipe(path: Path, folder: Path) -> bool:
+    above = path.relative_to(folder).parts[:-1]
+    is_ours = any(part.startswith(".") or part in ("variants", "runs", "build") for part in above)
+    return path.is_file() and path.name != "pyproject.toml" and not is_ours
+
+
+def _extended(path: Path) -> list[Path]:
+    try:
+        names = tomli.loads(path.read_text(encoding="utf-8-sig")).get("extends", [])
+    except (OSError, ValueError):  # `check` says what is wrong with it
+        return []
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return [(path.parent / text).resolve() for text in texts]
 
 
 def shown(path: Path, *, here: Path) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.signatures import Parameter
-from mlrecipe.recipe.layers import Tree, leaves
+from mlrecipe.recipe.deferred import Deferred
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.schema import Loaded
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
 
@@ -29,7 +33,7 @@ def resolved(loaded: Loaded, catalog: Catalog, *, elsewhere: bool = False) -> di
         table = values
         for key in path:
             table = table.setdefault(key, {})
-        given = _table(loaded.values, path)
+        given = table_at(loaded.values, path)
         _fill(table, given, spec(name).params)
     for path in _component_paths(loaded.values):
         _fill_component(values, loaded, path, catalog)
@@ -47,30 +51,24 @@ def to_toml(values: Mapping[str, Any]) -> str:
     return tomli_w.dumps(_written(values))
 
 
-def origins(tree: Tree) -> dict[str, str]:
-    """Key → place for every value that was written somewhere."""
-    from mlrecipe.recipe.layers import dotted
-
-    found = {}
-    for path, _ in leaves(tree.values):
-        origin = tree.origin(path)
-        is_default = tree.sources[path].name == "default" if path in tree.sources else True
-        place = ":".join(str(p) for p in (origin.file, origin.line, origin.column) if p)
-        found[dotted(path)] = "default" if is_default else place
-    return found
+def recipe_hash(loaded: Loaded, catalog: Catalog) -> str:
+    """SHA-256 in hex of all that a recipe says, wherever in its project it is kept, however it is written."""
+    values = _written(resolved(loaded, catalog, elsewhere=True))
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _component_paths(values: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    paths: list[tuple[str, ...]] = [p for p in _COMPONENTS if _table(values, p)]
+    paths: list[tuple[str, ...]] = [p for p in _COMPONENTS if table_at(values, p)]
     for family in _FAMILIES:
-        paths += [(*family, name) for name in _table(values, family)]
+        paths += [(*family, name) for name in table_at(values, family)]
     return paths
 
 
 def _fill(table: dict[str, Any], given: Mapping[str, Any], params: Mapping[str, Parameter]) -> None:
     for name, parameter in params.items():
         if name in given:
-            table[name] = given[name]
+            table[name] = kinds.convert(given[name], parameter.kind)[0]
         elif _has_default(parameter) and parameter.default not in (None, {}, []):
             table[name] = parameter.default
 
@@ -78,11 +76,13 @@ def _fill(table: dict[str, Any], given: Mapping[str, Any], params: Mapping[str, 
 def _fill_component(
     values: dict[str, Any], loaded: Loaded, path: tuple[str, ...], catalog: Catalog
 ) -> None:
-    given = dict(_table(loaded.values, path))
+    given = dict(table_at(loaded.values, path))
     kind = component_kind(path)
     found = catalog.find(kind, given["use"]) if kind else None
     table: dict[str, Any] = dict(given)
     for name, parameter in (found.signature.params if found else {}).items():
+        if name in given:
+            table[name] = kinds.convert(given[name], parameter.kind)[0]
         if name in ("seed", "limit", "scratch") and kind == "op":
             continue  # filled in from the recipe's own
         if name not in given and _has_default(parameter) and parameter.default is not None:
@@ -97,19 +97,14 @@ def _has_default(parameter: Parameter) -> bool:
     return parameter.default is not REQUIRED and not isinstance(parameter.default, Unreadable)
 
 
-def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
-    found: Any = values
-    for key in path:
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}
-
-
 def _written(value: Any) -> Any:
     """The value as a recipe writes it: none by its name, and no text that reads as a reference."""
     if isinstance(value, Mapping):
         return {key: _written(below) for key, below in value.items()}
     if isinstance(value, (list, tuple)):
         return [_written(item) for item in value]
+    if isinstance(value, Deferred):
+        return str(value)
     if isinstance(value, str):
         return value.replace("${", "$${")
     return "${none}" if value is None else value

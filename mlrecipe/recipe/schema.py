@@ -169,6 +169,31 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """How a recipe is made of several files and of variants; read first, and no part of what it then says.
+
+    Later wins: defaults < `extends`, left to right < the file itself < picked variants < `--set-file` <
+    `--set`.
+    Tables merge; arrays and scalars replace; where `use` changes, the parameters given before go.
+    """
+
+    extends: list[str] = field(default_factory=list)
+    """Recipes that this one starts from, as paths relative to this file; later wins. What they say of files
+    is relative to them, and their plugins count too."""
+
+    unset: list[str] = field(default_factory=list)
+    """Keys, such as `train.scheduler`, that are taken out of what was inherited."""
+
+    pick: Mapping[str, str] = field(default_factory=dict)
+    """Group → option: which variants hold unless `--pick` says otherwise; a later group wins over an
+    earlier one."""
+
+    variant: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`[variant.<group>.<option>…]`: a patch from the recipe's root, put on top when it is picked. The file
+    `variants/<group>/<option>.toml` beside a recipe is the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where one leaf of a recipe was written."""
 
@@ -180,6 +205,52 @@ class Origin:
 
     column: int = 0
     """From 1; 0 when unknown."""
+
+    note: str = ""
+    """What else there is to say of it: `variant model=tiny`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Variants of which at most one holds."""
+
+    name: str
+
+    options: Mapping[str, Origin] = field(default_factory=dict)
+    """Option → where it is declared."""
+
+    picked: str | None = None
+    """The option that holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a command line changes in a recipe, each as typed."""
+
+    picks: tuple[str, ...] = ()
+    """`--pick`: `group=option`."""
+
+    files: tuple[str, ...] = ()
+    """`--set-file`: paths of TOML or JSON files."""
+
+    unsets: tuple[str, ...] = ()
+    """`--unset`: keys."""
+
+    sets: tuple[str, ...] = ()
+    """`--set`: `key=value`, `key+=value`, `key-=value`."""
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """All of them in the order in which they are applied: `--pick model=tiny`, `--set train.epochs=1`."""
+        return (
+            *(f"--pick {text}" for text in self.picks),
+            *(f"--set-file {text}" for text in self.files),
+            *(f"--unset {text}" for text in self.unsets),
+            *(f"--set {text}" for text in self.sets),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.typed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +271,8 @@ class Loaded:
     values: Mapping[str, Any]
     """The resolved recipe as plain TOML values, without defaults."""
 
-    overrides: tuple[str, ...] = ()
-    """Every `--set` as typed."""
+    overrides: Overrides = field(default_factory=Overrides)
+    """What the command line changed."""
 
 
 def _default(key: str) -> Component:

@@ -9,9 +9,11 @@ from typing import Any
 
 from mlrecipe.code import signatures
 from mlrecipe.code.catalog import Catalog
+from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.kinds import ANY, Kind
-from mlrecipe.code.signatures import Signature
+from mlrecipe.code.signatures import Parameter, Signature
 from mlrecipe.recipe import schema
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as ComponentKind
 
@@ -54,31 +56,46 @@ def _specs() -> dict[str, Signature]:
 
 def kind_at(path: KeyPath, values: Mapping[str, Any], catalog: Catalog) -> Kind:
     """The type of the value at `path` in a recipe of these values; `ANY` where nothing is known."""
+    parameter, rest = _parameter_at(path, values, catalog)
+    return below(parameter.kind, rest) if parameter else ANY
+
+
+def default_at(path: KeyPath, values: Mapping[str, Any], catalog: Catalog) -> Any:
+    """What holds at `path` where a recipe of these values says nothing; None where nothing does."""
+    parameter, rest = _parameter_at(path, values, catalog)
+    found = parameter.default if parameter else None
+    for step in rest:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return None if found is REQUIRED or isinstance(found, Unreadable) else found
+
+
+def _parameter_at(
+    path: KeyPath, values: Mapping[str, Any], catalog: Catalog
+) -> tuple[Parameter | None, KeyPath]:
+    """The parameter or field that `path` leads to or into, and what of the path lies inside it."""
     for depth in range(len(path) - 1, -1, -1):
-        head, key = path[:depth], path[depth]
+        head, key = path[:depth], str(path[depth])
         component = component_kind(head)
         if component is not None:
-            kind = _component_kind_at(component, _table(values, head), str(key), catalog)
-            return _below(kind, path[depth + 1 :])
+            found = _parameter(component, table_at(values, head), key, catalog)
+            return found, path[depth + 1 :]
         if (name := SPECS.get(tuple(map(str, head)))) is not None:
-            parameter = spec(name).params.get(str(key))
-            return _below(parameter.kind, path[depth + 1 :]) if parameter else ANY
-    return ANY
+            return spec(name).params.get(key), path[depth + 1 :]
+    return None, ()
 
 
-def _component_kind_at(
+def _parameter(
     component: ComponentKind, table: Mapping[str, Any], key: str, catalog: Catalog
-) -> Kind:
+) -> Parameter | None:
     if component == "op" and key in _NODE_KEYS:
-        return spec("NodeSpec").params[key].kind
+        return spec("NodeSpec").params[key]
     if key == "use":
-        return Kind("str")
+        return Parameter(name="use", kind=Kind("str"))
     found = catalog.find(component, str(table.get("use", "")))
-    parameter = found.signature.params.get(key) if found else None
-    return parameter.kind if parameter else ANY
+    return found.signature.params.get(key) if found else None
 
 
-def _below(kind: Kind, path: KeyPath) -> Kind:
+def below(kind: Kind, path: KeyPath) -> Kind:
     """The type of what lies at `path` inside a value of `kind`."""
     for _ in path:
         tables = [
@@ -86,10 +103,3 @@ def _below(kind: Kind, path: KeyPath) -> Kind:
         ]
         kind = tables[0].args[0] if tables else ANY
     return kind
-
-
-def _table(values: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
-    found: Any = values
-    for key in path:
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found if isinstance(found, Mapping) else {}

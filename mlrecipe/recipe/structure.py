@@ -10,6 +10,7 @@ from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.signatures import FILLED, Parameter
 from mlrecipe.errors import Problem, did_you_mean, suggest
+from mlrecipe.recipe.deferred import deferred_in
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import Component, NodeSpec, Recipe, TestSpec, TrainSpec
@@ -76,7 +77,8 @@ class _Structure:
             self._add(path, f"expected a table with `use`, got {kinds.describe(table)}")
             return NodeSpec(use="")
         if "use" not in table and self._tree.origin(path).file.startswith("--set"):
-            known = [n for n, t in self._tree.values["nodes"].items() if "use" in t]
+            tables = self._tree.values["nodes"].items()
+            known = [n for n, t in tables if isinstance(t, Mapping) and "use" in t]
             self._add(path, f"no node of that name; {did_you_mean(name, known)}")
             return NodeSpec(use="")
         own = {key: value for key, value in table.items() if key in _NODE_KEYS}
@@ -166,10 +168,13 @@ class _Structure:
     def _value(self, path: KeyPath, value: Any, parameter: Parameter) -> Any:
         if parameter.kind.name == "any" or kinds.is_component(parameter.kind):
             return value  # a table of its own, checked there
-        if isinstance(value, Mapping) and parameter.kind == kinds.TABLES:
+        if isinstance(value, Mapping) and kinds.is_free_table(parameter.kind):
             return value  # of tables of their own
         if _has_unresolved(value):
             return UNRESOLVED
+        if kinds.sources(parameter.kind) and deferred_in(value):
+            self._add(path, "what names a file must be known before the work begins")
+            return value
         converted, problems = kinds.convert(value, parameter.kind)
         for below, message in problems:
             problem = self._tree.problem(_deeper(path, below), message)

@@ -15,7 +15,7 @@ RECIPE = "recipe.resolved.toml"
 
 def describe(
     run: Run, *, project: Path, recipe: str, origins: Mapping[str, str], overrides: tuple[str, ...],
-    inputs: Mapping[str, Any],
+    inputs: Mapping[str, Any], recipe_hash: str,
 ) -> None:  # fmt: skip
     """Write everything that is known before the work begins; the recipe first.
 
@@ -24,12 +24,17 @@ def describe(
         project: root of the project.
         recipe: the resolved recipe as TOML.
         origins: key → where its value was written.
-        overrides: every `--set` as typed.
+        overrides: every `--pick`, `--set-file`, `--unset` and `--set` as typed.
         inputs: node → fingerprint, digest and files of what the run uses.
+        recipe_hash: names all that the recipe says.
     """
     write_text(run.folder / RECIPE, recipe)
     run.write("origin.json", dict(origins))
-    run.write("command.json", {"argv": environment.command(), "overrides": list(overrides)})
+    typed = list(overrides)
+    run.write(
+        "command.json",
+        {"argv": environment.command(), "overrides": typed, "recipe_hash": recipe_hash},
+    )
     git, patch = environment.git_state(project)
     run.write("env.json", {**environment.environment(), "git": git})
     if patch:

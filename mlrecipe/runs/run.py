@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.recipe.project import MARKERS, project_of
+from mlrecipe.secrecy import redact
 
 Status = Literal["running", "finished", "failed", "interrupted", "crashed"]
 FOLDER = "runs"
@@ -158,7 +159,7 @@ def write_json(path: Path, data: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_text(redact(text), encoding="utf-8")
     os.replace(beside, path)
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from mlrecipe.errors import DataError, did_you_mean
-from mlrecipe.recipe.schema import Component, TrainSpec
+from mlrecipe.code import kinds
+from mlrecipe.code.catalog import Catalog
+from mlrecipe.errors import DataError, Problem, did_you_mean
+from mlrecipe.recipe.keys import table_at
+from mlrecipe.recipe.layers import UNRESOLVED, Tree
+from mlrecipe.recipe.positions import KeyPath
+from mlrecipe.recipe.schema import TrainSpec
 
 OWN_TRAINER_KEYS = {
     "max_epochs": "set `train.epochs`",
@@ -38,34 +44,74 @@ ONE_PROCESS: Mapping[str, Sequence[Any]] = {
 """What the arguments that start processes may be as long as training runs in one."""
 
 
-def validate_request(
-    *,
-    spec: TrainSpec,
-    metrics: Sequence[str] | None = None,
-    task: Component | None = None,
-    model: Component | None = None,
-) -> None:
-    """Raise for what is wrong with training whatever the data: before any node is computed.
+def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
+    """What is wrong with the training that a recipe asks for, whatever its data: all of it, at once.
 
-    Args:
-        spec: the recipe's `[train]`.
-        metrics: names of the task's metrics, where they are known.
-        task: the recipe's `[task]`.
-        model: the recipe's `[model]`.
-
-    Raises:
-        DataError: a Trainer argument is mlrecipe's own, a number makes no sense, the monitored
-            metric will not be there, or a built-in task or model contradicts itself; `key` is the
-            recipe's key.
+    Works on plain values, so that it comes together with all other mistakes of the recipe.
     """
-    if task is not None and task.use == "text-classification":
-        check_labels(task.params.get("labels"), key="task.labels")
-    if model is not None and model.use == "transformer":
-        check_source(model.params, key="model.checkpoint")
-    check_numbers(spec)
-    check_trainer(spec.trainer)
-    if metrics is not None:
-        check_monitor(spec.monitor, metric_names(metrics), key="train.monitor")
+    train = table_at(tree.values, ("train",))
+    trainer = table_at(train, ("trainer",))
+    task, model = table_at(tree.values, ("task",)), table_at(tree.values, ("model",))
+    warmup = table_at(train, ("scheduler",)).get("warmup", 0)
+    checks: list[Callable[[], None]] = [
+        lambda: check_warmup(warmup, key="train.scheduler.warmup"),
+        *(partial(check_trainer, {name: value}) for name, value in trainer.items()),
+    ]
+    if task.get("use") == "text-classification":
+        checks.append(lambda: check_labels(task.get("labels"), key="task.labels"))
+    if model.get("use") == "transformer":
+        checks.append(lambda: check_source(model, key="model.checkpoint"))
+    checks += _monitors(train, task, catalog)
+    found = [problem for check in checks if (problem := _problem(check, tree)) is not None]
+    return found + _argument_problems(trainer, tree, catalog)
+
+
+def _problem(check: Callable[[], None], tree: Tree) -> Problem | None:
+    try:
+        check()
+    except DataError as error:
+        message = f"{error.message}; {error.hint}" if error.hint else error.message
+        return tree.problem(tuple((error.key or "").split(".")), message)
+    return None
+
+
+def _monitors(
+    train: Mapping[str, Any], task: Mapping[str, Any], catalog: Catalog
+) -> list[Callable[[], None]]:
+    """Checks that what is watched will be there, where the task's metrics are known."""
+    found = catalog.find("task", task["use"]) if isinstance(task.get("use"), str) else None
+    default = found.signature.params.get("metrics") if found else None
+    metrics = task.get("metrics", default.default if default else None)
+    if not isinstance(metrics, list) or not all(isinstance(name, str) for name in metrics):
+        return []
+    names = metric_names(metrics)
+    watched = {"train.monitor": train.get("monitor", "valid/loss")}
+    for name, table in table_at(train, ("callbacks",)).items():
+        if isinstance(table, Mapping) and table.get("use") == "EarlyStopping":
+            watched[f"train.callbacks.{name}.monitor"] = table.get("monitor")
+    return [
+        partial(check_monitor, monitor, names, key=key)
+        for key, monitor in watched.items()
+        if isinstance(monitor, str)
+    ]
+
+
+def _argument_problems(trainer: Mapping[str, Any], tree: Tree, catalog: Catalog) -> list[Problem]:
+    """Arguments that Lightning's Trainer does not have, or not of that type."""
+    known = catalog.trainer().params
+    free = [name for name in known if name not in OWN_TRAINER_KEYS]
+    found = []
+    for name, value in trainer.items():
+        path: KeyPath = ("train", "trainer", name)
+        if name in OWN_TRAINER_KEYS or not known or value is UNRESOLVED:
+            continue
+        if name not in known:
+            message = f"unknown argument of Lightning's Trainer; {did_you_mean(name, free)}"
+            found.append(tree.problem(path, message))
+            continue
+        wrong = kinds.convert(value, known[name].kind)[1]
+        found += [tree.problem(path, message) for _, message in wrong]
+    return found
 
 
 def check_numbers(spec: TrainSpec) -> None:
@@ -138,25 +184,27 @@ def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None
     for name in trainer:
         if name in OWN_TRAINER_KEYS:
             raise DataError(
-                f"{name!r} is set by mlrecipe", key="train.trainer", hint=OWN_TRAINER_KEYS[name]
+                f"{name!r} is set by mlrecipe",
+                key=f"train.trainer.{name}",
+                hint=OWN_TRAINER_KEYS[name],
             )
     for name in trainer:
         if known is not None and name not in known:
             free = set(known) - set(OWN_TRAINER_KEYS)
             message = f"Lightning's Trainer has no argument {name!r}"
-            raise DataError(message, key="train.trainer", hint=did_you_mean(name, free))
+            raise DataError(message, key=f"train.trainer.{name}", hint=did_you_mean(name, free))
     if trainer.get("limit_train_batches") == 0:
         message = "with `limit_train_batches = 0` there is nothing to learn from"
-        raise DataError(message, key="train.trainer")
+        raise DataError(message, key="train.trainer.limit_train_batches")
     if trainer.get("limit_val_batches") == 0:
         message = "with `limit_val_batches = 0` nothing is validated"
         hint = 'to train without validation set `train.valid_split = ""`'
-        raise DataError(message, key="train.trainer", hint=hint)
+        raise DataError(message, key="train.trainer.limit_val_batches", hint=hint)
     for name, allowed in ONE_PROCESS.items():
         if (value := trainer.get(name)) is not None and value not in allowed:
             raise DataError(
                 f"`{name} = {value!r}`: training in several processes is not there yet",
-                key="train.trainer",
+                key=f"train.trainer.{name}",
                 hint="one process trains, on one device; CUDA_VISIBLE_DEVICES says on which GPU",
             )
 

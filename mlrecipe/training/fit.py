@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import nn
 from mlrecipe import events
 from mlrecipe.errors import DataError, did_you_mean
 from mlrecipe.interfaces import Head, Model, Task
+from mlrecipe.recipe.deferred import reveal
 from mlrecipe.recipe.schema import Component, TrainSpec
 from mlrecipe.registry import Kind
 from mlrecipe.training import trainer as trainers
@@ -28,14 +29,11 @@ from mlrecipe.training.checks import (
     check_validations,
     metric_names,
     resolve_mode,
-    validate_request,
 )
 from mlrecipe.training.data import TrainData, splits_of
 from mlrecipe.training.module import Learner
 from mlrecipe.training.optimization import Optimization
 from mlrecipe.training.progress import TrainProgress
-
-__all__ = ["FitReport", "fit", "validate_request"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +94,7 @@ def fit(
         TrainingError: training failed.
         KeyboardInterrupt: it was interrupted; `checkpoints/last` then holds what was learnt.
     """
+    spec = _revealed(spec, folder)
     check_numbers(spec)
     check_trainer(spec.trainer, trainers.TRAINER_ARGUMENTS)
     plan = _prepare(task, spec, data)
@@ -165,6 +164,20 @@ class _Plan:
     """Names of the metrics that will be reported."""
 
     encoded: Mapping[str, Dataset]
+
+
+def _revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
+    """The spec with secrets and the run's folder put in."""
+
+    def shown(component: Component) -> Component:
+        return replace(component, params=reveal(component.params, run_dir=str(folder)))
+
+    return replace(
+        spec, optimizer=shown(spec.optimizer), scheduler=shown(spec.scheduler),
+        trainer=reveal(spec.trainer, run_dir=str(folder)),
+        callbacks={name: shown(component) for name, component in spec.callbacks.items()},
+        loggers={name: shown(component) for name, component in spec.loggers.items()},
+    )  # fmt: skip
 
 
 def _prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> _Plan:

@@ -11,7 +11,8 @@ from typing import Any
 from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated, TrainingError
 from mlrecipe.pipeline import blame, stages
 from mlrecipe.pipeline.request import Request
-from mlrecipe.recipe.resolved import origins, resolved, to_toml
+from mlrecipe.recipe.origins import origins
+from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml
 from mlrecipe.recipe.schema import Component
 from mlrecipe.registry import Kind, registries
 from mlrecipe.runs import manifest
@@ -184,7 +185,8 @@ def _describe(run: Run, request: Request, records: Mapping[str, Record], used: l
     }  # fmt: skip
     manifest.describe(
         run, project=request.loaded.project, recipe=to_toml(values), origins=origins(request.tree),
-        overrides=request.loaded.overrides, inputs=inputs,
+        overrides=request.loaded.overrides.typed, inputs=inputs,
+        recipe_hash=recipe_hash(request.loaded, request.catalog),
     )  # fmt: skip
 
 

@@ -34,6 +34,9 @@ FITTING = [
     ("SomethingElse", 3),
     ("File", "data.csv"),
     ("list[File]", ["a", "b"]),
+    ("Column", "text"),
+    ("mlrecipe.Split", "train"),
+    ("list[Column] | None", ["a", "b"]),
     ("'int | None'", 3),
     ("typing.Optional[typing.List[int]]", [1]),
     ("Annotated[int, 'doc']", 1),
@@ -63,6 +66,8 @@ UNFITTING = [
     ("int | None", "x", "expected an integer, got the text 'x'"),
     ("int | str", [1], "expected an integer or text, got a list"),
     ("File", 3, "expected the path of a file, got 3"),
+    ("Column", 3, "expected the name of a column, got 3"),
+    ("Split | None", [1], "expected the name of a split, got a list"),
 ]
 
 
@@ -115,6 +120,7 @@ def test_a_kind_survives_json(annotation):
     [
         ("str", True, True),
         ("str | None", True, True),
+        ("Column | None", True, True),
         ("File", True, True),
         ("Literal['a']", True, True),
         ("int | str", True, False),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mlrecipe.errors import RequestError
+from mlrecipe.recipe.deferred import reveal
 from mlrecipe.recipe.interpolate import interpolate
 from mlrecipe.recipe.layers import UNRESOLVED, Layer, merge
 
@@ -117,3 +119,82 @@ def test_nothing_but_references_is_understood():
 
     assert problems[0].startswith("a: unknown reference ${eval:1+1}")
     assert problems[1].startswith("b: ${1+1} refers to nothing")
+
+
+def test_recipe_14_all_that_is_required_is_told_together():
+    """With the reasons; what refers to it is not reported again."""
+    values, problems = resolved({
+        "a": "${required:the folder with your data}",
+        "b": {"c": "x-${required: }"},
+        "d": "${a}/train",
+    })  # fmt: skip
+
+    assert problems == [
+        "a: must be given: the folder with your data; for example --set a=…",
+        "b.c: must be given; for example --set b.c=…",
+    ]
+    assert values["d"] is UNRESOLVED
+
+
+def test_recipe_17_the_runs_folder_has_no_place_in_a_node():
+    """Not by way of a reference either; in [train] it stays for later."""
+    values, problems = resolved({
+        "nodes": {"n": {"a": "${run_dir}/x", "b": "${train.p}"}},
+        "train": {"p": "${run_dir}/y"},
+        "model": {"q": "${run_dir}"},
+    })  # fmt: skip
+
+    why = "${run_dir} is known only while training, in [train]"
+    assert problems == [
+        f"nodes.n.a: {why}: a node's output belongs to no run",
+        f"nodes.n.b: {why}: a node's output belongs to no run",
+        f"model.q: {why}",
+    ]
+    assert values["train"]["p"] == "${run_dir}/y"
+    assert reveal(values["train"], run_dir="/r")["p"] == "/r/y"
+
+
+def test_a_secret_is_read_when_it_is_used(monkeypatch):
+    """Until then it is the recipe's text; other references in it are resolved."""
+    values, problems = resolved({
+        "n": 3, "whole": "${secret:MLRECIPE_KEY}", "part": "u${n}:${secret:MLRECIPE_KEY}@$${h}",
+        "list": ["${secret:MLRECIPE_KEY}"],
+    })  # fmt: skip
+    monkeypatch.setenv("MLRECIPE_KEY", "pass-word")
+
+    assert problems == []
+    assert values["part"] == "u3:${secret:MLRECIPE_KEY}@$${h}"
+    assert reveal(values) == {
+        "n": 3, "whole": "pass-word", "part": "u3:pass-word@${h}", "list": ["pass-word"],
+    }  # fmt: skip
+
+
+def test_a_secret_that_is_not_set_is_named(monkeypatch):
+    """When it is read."""
+    values, _ = resolved({"a": "${secret:MLRECIPE_KEY}"})
+    monkeypatch.delenv("MLRECIPE_KEY", raising=False)
+
+    with pytest.raises(RequestError, match="the secret 'MLRECIPE_KEY' is not set"):
+        reveal(values)
+
+
+def test_references_reach_items_and_quoted_keys():
+    """By number and as TOML quotes them."""
+    values, problems = resolved({
+        "l": [1, {"x": 2}], "t": {"a.b": 3},
+        "a": "${l.0}", "b": "${l.1.x}", "c": '${t."a.b"}', "d": "${l.5}",
+    })  # fmt: skip
+
+    assert (values["a"], values["b"], values["c"]) == (1, 2, 3)
+    assert problems == ["d: ${l.5} refers to nothing; there are none"]
+
+
+def test_a_reference_to_a_key_that_is_not_set_gives_its_default(work):
+    """Of the recipe's own tables and of components."""
+    work.edit("recipe.toml", 'inputs = "sum"', 'inputs = "sum"\nfactor = "${train.epochs}"')
+    work.edit("recipe.toml", "start = 10", 'start = "${nodes.first.start}"')
+
+    recipe = work.request().loaded.recipe
+
+    assert recipe.nodes["scaled"].params["factor"] == 3.0
+    assert recipe.nodes["second"].params["start"] == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mlrecipe.recipe.layers import Layer, default_layer, dotted, file_layers, leaves, merge
+from mlrecipe.recipe.files import read
+from mlrecipe.recipe.keys import dotted, leaves
+from mlrecipe.recipe.layers import Layer, default_layer, merge
 
 
 def merged(*values):
@@ -65,7 +67,7 @@ def test_a_file_may_start_with_a_byte_order_mark(tmp_path):
     path = tmp_path / "r.toml"
     path.write_bytes(b"\xef\xbb\xbfname = 'x'\r\n")
 
-    [layer], problems = file_layers(path, shown="r.toml")
+    layer, problems = read(path, shown="r.toml")
 
     assert (layer.values, problems) == ({"name": "x"}, [])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlrecipe.errors import RecipeError
+from mlrecipe.pipeline.request import open_request
+from mlrecipe.recipe.schema import Overrides
 
 OPS = """
 import mlrecipe
@@ -170,7 +172,8 @@ def test_recipe_25_the_later_override_wins(work):
     request = work.request("nodes.n.whole=2", "nodes.n.whole=3")
 
     assert request.loaded.recipe.nodes["n"].params["whole"] == 3
-    assert request.loaded.overrides == ("nodes.n.whole=2", "nodes.n.whole=3")
+    typed = ("--set nodes.n.whole=2", "--set nodes.n.whole=3")
+    assert request.loaded.overrides.typed == typed
 
 
 def test_a_problem_of_the_second_override_says_so(work):
@@ -201,3 +204,165 @@ def test_a_quoted_key_reaches_a_name_with_a_dot(work):
     work.write("recipe.toml", RECIPE.replace("[nodes.n]", '[nodes."my n"]'))
 
     assert work.request('nodes."my n".text=x').loaded.recipe.nodes["my n"].params["text"] == "x"
+
+
+# ------------------------------------------------------------------------------------ lists and unset
+
+LISTS = [
+    ('names+=["c"]', ["a", "b", "c"]),
+    ("names+=c", ["a", "b", "c"]),
+    ("names+=true", ["a", "b", "true"]),
+    ("names+=[]", ["a", "b"]),
+    ('names-=["a"]', ["b"]),
+    ("names-=b", ["a"]),
+    ("names.0=z", ["z", "b"]),
+    ("names.1=007", ["a", "007"]),
+]
+
+
+@pytest.fixture
+def listed(work):
+    work.write("recipe.toml", RECIPE + 'names = ["a", "b"]\n')
+    return work
+
+
+@pytest.mark.parametrize(("override", "value"), LISTS)
+def test_recipe_22_23_a_list_is_changed_in_place(listed, override, value):
+    """Items are added, taken away and replaced; one item needs no brackets."""
+    assert params(listed, f"nodes.n.{override}")["names"] == value
+
+
+def test_recipe_22_several_changes_add_up(listed):
+    """In the order of the command line."""
+    found = params(listed, "nodes.n.names+=c", "nodes.n.names-=a", "nodes.n.names.0=x")
+
+    assert found["names"] == ["x", "c"]
+
+
+def test_recipe_22_adding_starts_from_the_default(work):
+    """Where the recipe sets nothing, the list that holds is the signature's."""
+    work.edit("ops.py", "names: list[str] = []", 'names: list[str] = ["d"]')
+
+    assert params(work, "nodes.n.names+=e")["names"] == ["d", "e"]
+
+
+def test_recipe_22_adding_to_an_input_that_is_a_name(work):
+    """`inputs = "n"` is a list of one."""
+    work.edit("ops.py", "def other(*,", "def other(*data,")
+    work.write("recipe.toml", RECIPE + '\n[nodes.m]\nuse = "other"\ninputs = "n"\n')
+
+    assert work.request("nodes.m.inputs+=n").loaded.recipe.nodes["m"].inputs == ["n", "n"]
+
+
+WRONG_LISTS = [
+    ('names-=["c"]', "nodes.n.names: has no item 'c' to take away; known: a, b"),
+    ("names-=aa", "nodes.n.names: has no item 'aa' to take away; did you mean 'a'?"),
+    ("names+=[1]", "nodes.n.names[2]: expected text, got 1"),
+    ("names.2=c", "nodes.n.names.2: there is no item 2: the list has 2 items, from 0"),
+    ("names.x=c", "nodes.n.names.x: expected the number of an item, got 'x'"),
+    ("names.0.x=c", "nodes.n.names.0.x: nothing below '0' can be set"),
+    ("text+=x", "nodes.n.text: += changes a list, and this is the text 'old'"),
+    ("whole-=1", "nodes.n.whole: -= changes a list, and this is 1"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), WRONG_LISTS)
+def test_recipe_22_23_what_cannot_be_changed_is_an_error(listed, override, message):
+    """An absent item with the nearest, an index out of range with the length."""
+    assert listed.problems(f"nodes.n.{override}") == [f"--set #1  {message}"]
+
+
+def test_a_key_that_ends_in_a_sign_is_quoted(work):
+    """Else `-=` is the operator."""
+    work.write("recipe.toml", RECIPE.replace("[nodes.n]", '[nodes."n-"]'))
+
+    assert work.request('nodes."n-".text=x').loaded.recipe.nodes["n-"].params["text"] == "x"
+
+
+def test_an_equals_sign_inside_a_quoted_key(work):
+    """The first one outside of quotes divides."""
+    work.write("recipe.toml", RECIPE.replace("[nodes.n]", '[nodes."a=b"]'))
+
+    assert work.request('nodes."a=b".text=x=y').loaded.recipe.nodes["a=b"].params["text"] == "x=y"
+
+
+def test_recipe_12_an_override_changes_every_reference(work):
+    """References are resolved after overrides."""
+    work.write(
+        "recipe.toml",
+        RECIPE + 'number = "${train.optimizer.lr}"\nfree = "lr-${train.optimizer.lr}"\n',
+    )
+
+    found = params(work, "train.optimizer.lr=0.25")
+
+    assert (found["number"], found["free"]) == (0.25, "lr-0.25")
+
+
+def test_recipe_26_unset_restores_the_default(work):
+    """Of a signature, of the recipe's own tables, of a whole table."""
+    work.write("recipe.toml", RECIPE + '[train]\nepochs = 9\noptimizer = "SGD"\n')
+    unset = Overrides(unsets=("nodes.n.text", "train.epochs", "train.optimizer"))
+
+    recipe = open_request(work.folder / "recipe.toml", unset, here=work.folder).loaded.recipe
+
+    assert "text" not in recipe.nodes["n"].params
+    assert (recipe.train.epochs, recipe.train.optimizer.use) == (3, "AdamW")
+
+
+def test_recipe_26_what_is_unset_can_be_set(work):
+    """`--set` comes after `--unset`, wherever it stands."""
+    both = Overrides(unsets=("nodes.n.text",), sets=("nodes.n.text=new",))
+
+    recipe = open_request(work.folder / "recipe.toml", both, here=work.folder).loaded.recipe
+
+    assert recipe.nodes["n"].params["text"] == "new"
+
+
+def test_recipe_26_an_item_of_a_list_is_unset(listed):
+    """By its number."""
+    one = Overrides(unsets=("nodes.n.names.0",))
+
+    recipe = open_request(listed.folder / "recipe.toml", one, here=listed.folder).loaded.recipe
+
+    assert recipe.nodes["n"].params["names"] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("nodes.n.txt", "the recipe does not set it; did you mean 'nodes.n.text'?"),
+        ("train.epochs", "the recipe does not set it; known: name, nodes, plugins"),
+        ("a b", "expected a dotted key, got 'a b'; for example train.scheduler"),
+        ("plugins", "decided by the recipe file alone: change it there"),
+        ("pick", "decided by the recipe file alone: change it there"),
+    ],
+)
+def test_recipe_26_unset_of_what_is_not_set_is_an_error(work, key, message):
+    """A misspelt key never passes in silence."""
+    with pytest.raises(RecipeError) as caught:
+        open_request(work.folder / "recipe.toml", Overrides(unsets=(key,)), here=work.folder)
+
+    assert str(caught.value.problems[0]) == f"--unset #1  {key}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("plugins=[]", "plugins: read from the recipe file alone: write it there"),
+        ("extends=[]", "extends: read from the recipe file alone: write it there"),
+        ("pick.model=tiny", "pick: has an option of its own: --pick GROUP=OPTION"),
+        ("unset=[]", "unset: has an option of its own: --unset KEY"),
+    ],
+)
+def test_keys_of_composition_are_not_set(work, text, message):
+    """They decide what is read before an override counts."""
+    assert work.problems(text) == [f"--set #1  {message}"]
+
+
+def test_problems_of_overrides_are_sorted_by_their_number(work):
+    """`--set #10` after `--set #2`."""
+    wrong = [f"nodes.n.none{n}=1" for n in range(11)]
+
+    numbers = [problem.split()[1] for problem in work.problems(*wrong)]
+
+    assert numbers == [f"#{n}" for n in range(1, 12)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlrecipe.errors import RequestError
-from mlrecipe.recipe.project import find_recipe, plugin, project_of, shown
+from mlrecipe.recipe.project import find_recipe, plugin, project_of, recipes_in, shown
 
 
 def test_a_project_is_the_nearest_folder_with_a_marker(tmp_path):
@@ -112,3 +112,17 @@ def test_recipe_35_a_plugin_outside_the_project_is_refused(folder, name, message
         plugin(name.format(root=folder), base=folder, project=folder)
 
     assert message in str(caught.value)
+
+
+def test_the_recipes_of_a_folder(tmp_path):
+    """No variants, runs, hidden files or settings, and nothing that another recipe extends."""
+    for name in ("a.toml", "sub/b.toml", "base/c.toml", "variants/m/d.toml", "runs/x/e.toml",
+                 ".hidden/f.toml", "pyproject.toml"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "a.toml").write_text('extends = ["base/c.toml", "no.toml"]\n')
+    (tmp_path / "broken.toml").write_text("= 1")
+
+    found = [str(path.relative_to(tmp_path)) for path in recipes_in(tmp_path)]
+
+    assert found == ["a.toml", "broken.toml", "sub/b.toml"]

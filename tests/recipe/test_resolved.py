@@ -7,7 +7,8 @@ import shutil
 import pytest
 import tomli
 
-from mlrecipe.recipe.resolved import origins, resolved, to_toml
+from mlrecipe.recipe.origins import origins
+from mlrecipe.recipe.resolved import resolved, to_toml
 from tests.projects import Work
 
 OPS = """

@@ -139,7 +139,7 @@ def describe_here(project, run, **changed):
         "recipe": "name = 'x'\n", "origins": {"name": "r.toml:1:1"},
         "overrides": ("a=1", "a=2"), "inputs": {"n": {"digest": "d"}},
     } | changed  # fmt: skip
-    describe(run, project=project, **given)
+    describe(run, project=project, recipe_hash="h", **given)
 
 
 def test_recipe_25_a_run_says_how_it_was_asked_for(project):

@@ -9,42 +9,70 @@ import sys
 import pytest
 import pytorch_lightning as pl
 
+from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError
-from mlrecipe.recipe.schema import Component, TrainSpec
+from mlrecipe.recipe.layers import Layer, merge
+from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training.checks import (
     OWN_TRAINER_KEYS,
     check_validations,
     count_steps,
+    problems,
     resolve_mode,
-    validate_request,
 )
 
 
-@pytest.mark.parametrize(
-    ("changes", "key", "message"),
-    [
-        ({"trainer": {"max_epochs": 3}}, "train.trainer", "set `train.epochs`"),
-        ({"trainer": {"callbacks": []}}, "train.trainer", "use `train.callbacks`"),
-        ({"batch_size": 0}, "train.batch_size", "0 is not at least 1"),
-        ({"validate_every": -1}, "train.validate_every", "-1 is not at least 1"),
-        ({"trainer": {"devices": 2}}, "train.trainer", "in several processes is not there yet"),
-        ({"trainer": {"devices": [0, 1]}}, "train.trainer", "in several processes"),
-        ({"trainer": {"devices": -1}}, "train.trainer", "in several processes"),
-        ({"trainer": {"num_nodes": 2}}, "train.trainer", "in several processes"),
-        ({"trainer": {"strategy": "ddp"}}, "train.trainer", "in several processes"),
-        ({"trainer": {"fast_dev_run": True}}, "train.trainer", "`limit` and `train.max_steps`"),
-        ({"trainer": {"limit_train_batches": 0}}, "train.trainer", "nothing to learn from"),
-        ({"scheduler": Component(use="linear", params={"warmup": -0.1})},
-         "train.scheduler.warmup", "-0.1 is not at least 0"),
-        ({"monitor": "valid/acuracy"}, "train.monitor", "did you mean 'valid/accuracy'?"),
-    ],
-)  # fmt: skip
-def test_a_wrong_request_names_the_key_and_the_way_out(changes: dict, key: str, message: str):
-    """The key is the recipe's own."""
-    with pytest.raises(DataError, match=message.replace("?", r"\?")) as caught:
-        validate_request(spec=TrainSpec(**changes), metrics=["accuracy"])
+def found(**tables):
+    """Key and message of every problem of a recipe with these tables."""
+    tree = merge([Layer(name="r.toml", values=tables)])
+    return {problem.key: problem.message for problem in problems(tree, Catalog())}
 
-    assert caught.value.key == key
+
+TRAIN = [
+    ({"trainer": {"max_epochs": 3}}, "trainer.max_epochs", "set `train.epochs`"),
+    ({"trainer": {"callbacks": []}}, "trainer.callbacks", "use `train.callbacks`"),
+    ({"trainer": {"precison": 16}}, "trainer.precison", "did you mean 'precision'?"),
+    ({"trainer": {"benchmark": 3}}, "trainer.benchmark", "expected true or false, got 3"),
+    ({"trainer": {"devices": 2}}, "trainer.devices", "in several processes is not there yet"),
+    ({"trainer": {"devices": [0, 1]}}, "trainer.devices", "in several processes"),
+    ({"trainer": {"devices": -1}}, "trainer.devices", "in several processes"),
+    ({"trainer": {"num_nodes": 2}}, "trainer.num_nodes", "in several processes"),
+    ({"trainer": {"strategy": "ddp"}}, "trainer.strategy", "in several processes"),
+    ({"trainer": {"fast_dev_run": True}}, "trainer.fast_dev_run", "`limit` and `train.max_steps`"),
+    ({"trainer": {"limit_train_batches": 0}}, "trainer.limit_train_batches", "nothing to learn from"),
+    ({"trainer": {"limit_val_batches": 0}}, "trainer.limit_val_batches", "nothing is validated"),
+    ({"scheduler": {"use": "linear", "warmup": -0.1}}, "scheduler.warmup", "-0.1 is not at least 0"),
+    ({"monitor": "valid/acuracy"}, "monitor", "did you mean 'valid/accuracy'?"),
+    ({"callbacks": {"stop": {"use": "EarlyStopping", "monitor": "valid/los"}}},
+     "callbacks.stop.monitor", "did you mean 'valid/loss'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("train", "key", "message"), TRAIN)
+def test_a_wrong_request_names_the_key_and_the_way_out(train: dict, key: str, message: str):
+    """The key is the recipe's own."""
+    task = {"use": "text-classification", "metrics": ["accuracy"]}
+
+    [(where, what)] = found(train=train, task=task).items()
+
+    assert where == f"train.{key}"
+    assert message in what
+
+
+def test_recipe_27_all_mistakes_of_training_come_at_once():
+    """Not the first one alone."""
+    train = {"trainer": {"max_epochs": 3, "precison": 16, "devices": 2}, "monitor": "x"}
+
+    keys = set(found(train=train, task={"use": "text-classification", "labels": ["a", "a"]}))
+
+    names = {"trainer.max_epochs", "trainer.precison", "trainer.devices", "monitor"}
+    assert keys == {f"train.{name}" for name in names} | {"task.labels"}
+
+
+@pytest.mark.parametrize("odd", [3, "x", [1], {"trainer": 1}, {"monitor": 3, "callbacks": [2]}])
+def test_what_is_of_another_type_is_left_to_the_structure(odd):
+    """Values are plain ones of any type."""
+    assert found(train=odd, task=odd, model=odd) == {}
 
 
 @pytest.mark.parametrize(
@@ -60,28 +88,22 @@ def test_a_task_and_a_model_that_contradict_themselves_are_refused(
     task: dict, model: dict, key: str, message: str
 ):
     """No data has to be prepared to see it."""
-    with pytest.raises(DataError, match=message) as caught:
-        validate_request(
-            spec=TrainSpec(),
-            task=Component(use="text-classification", params=task),
-            model=Component(use="transformer", params=model),
-        )
+    task, model = {"use": "text-classification", **task}, {"use": "transformer", **model}
 
-    assert caught.value.key == key
+    [(where, what)] = found(task=task, model=model).items()
+
+    assert where == key
+    assert message in what
 
 
 def test_what_is_as_it_should_be_is_not_refused():
     """One process by any of its names, a list of labels, one source; other components say for themselves."""
-    trainer = {"devices": "auto", "num_nodes": 1, "strategy": "auto"}
-    task = Component(use="text-classification", params={"labels": ["a", "b"]})
-    model = Component(use="transformer", params={"config": "tiny", "checkpoint": None})
+    trainer = {"devices": "auto", "num_nodes": 1, "strategy": "auto", "precision": "32-true"}
+    task = {"use": "text-classification", "labels": ["a", "b"]}
+    model = {"use": "transformer", "config": "tiny", "checkpoint": None}
 
-    validate_request(spec=TrainSpec(trainer=trainer), task=task, model=model)
-    validate_request(
-        spec=TrainSpec(),
-        task=Component(use="own", params={"labels": []}),
-        model=Component(use="own"),
-    )
+    assert found(train={"trainer": trainer}, task=task, model=model) == {}
+    assert found(task={"use": "own", "labels": []}, model={"use": "own"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +131,11 @@ def test_the_steps_that_there_will_be(changes: dict, steps: int):
 
 def test_training_34_an_unknown_monitor_lists_the_names():
     """All names are there to choose from."""
-    with pytest.raises(DataError, match="known: train/loss, valid/accuracy, valid/f1, valid/loss"):
-        validate_request(spec=TrainSpec(monitor="bleu"), metrics=["accuracy", "f1"])
+    task = {"use": "text-classification", "metrics": ["accuracy", "f1"]}
+
+    [message] = found(train={"monitor": "bleu"}, task=task).values()
+
+    assert "known: train/loss, valid/accuracy, valid/f1, valid/loss" in message
 
 
 def test_what_mlrecipe_sets_itself_is_an_argument_of_the_trainer():

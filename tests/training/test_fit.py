@@ -275,13 +275,13 @@ def test_early_stopping_follows_the_recipes_monitor(tiny: Path, run: Path):
          "train.callbacks.stop", "EarlyStopping refuses its parameters"),
         ({"train_split": "trian"}, "train.train_split", "did you mean 'train'"),
         ({"valid_split": "dev"}, "train.valid_split", "splits: train, valid, test"),
-        ({"trainer": {"max_epochs": 1}}, "train.trainer", "set `train.epochs`"),
-        ({"trainer": {"gradient_clip": 1}}, "train.trainer", "no argument 'gradient_clip'"),
+        ({"trainer": {"max_epochs": 1}}, "train.trainer.max_epochs", "set `train.epochs`"),
+        ({"trainer": {"gradient_clip": 1}}, "train.trainer.gradient_clip", "no argument 'gradient_clip'"),
         ({"trainer": {"precision": "17"}}, "train.trainer", "refuses its arguments"),
         ({"optimizer": Component(use="Adam", params={"lr": -1.0})}, "train.optimizer", "Adam"),
         ({"batch_size": 0}, "train.batch_size", "not at least 1"),
         ({"validate_every": 9}, "train.validate_every", "only 8 optimizer steps.* after every 9"),
-        ({"trainer": {"strategy": "ddp_spawn"}}, "train.trainer", "several processes"),
+        ({"trainer": {"strategy": "ddp_spawn"}}, "train.trainer.strategy", "several processes"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_fails_before_the_first_step(
@@ -439,4 +439,4 @@ def test_validation_is_not_switched_off_in_silence(tiny, tmp_path):
     with pytest.raises(DataError, match="nothing is validated") as caught:
         train(tiny, tmp_path / "run", trainer={"limit_val_batches": 0})
 
-    assert caught.value.key == "train.trainer"
+    assert caught.value.key == "train.trainer.limit_val_batches"
