@@ -48,6 +48,7 @@ COMMANDS = {
     "inspect": "inspect:inspect",
     "show": "show:show",
     "list": "listing:list_",
+    "schema": "schema:schema",
 }
 """Command → module of `cli` and function, in the order in which one needs them."""
 

@@ -33,6 +33,7 @@ def new(
 
     Examples: mlrecipe new my-project; mlrecipe new --from data.csv
     """
+    from mlrecipe.cli.schema import refresh
     from mlrecipe.errors import RequestError
     from mlrecipe.scaffold.project import create
 
@@ -42,6 +43,7 @@ def new(
         )
     target = folder or Path()
     written = create(target, table=table, name=name)
+    refresh(target)  # so that an editor completes the recipe at once
     for path in written:
         render.out(f"  {path}")
     recipe = next((path for path in written if path.suffix == ".toml"), None)

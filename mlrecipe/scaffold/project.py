@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlrecipe.errors import RequestError
+from mlrecipe.recipe.json_schema import directive
+from mlrecipe.recipe.project import project_of
 from mlrecipe.scaffold.recipe import MODEL_FOLDER, from_table, slug
 from mlrecipe.scaffold.source import stem
 from mlrecipe.scaffold.table import look
@@ -64,34 +66,43 @@ def create(folder: Path, *, table: Path | None = None, name: str | None = None) 
 
     Without a table it is the demo: a recipe, some reviews, a small model, an example of an op.
     With a table it is a recipe for that file, which stays where it is. Files that are there already
-    are never changed: equal ones are left, a `.gitignore` too.
+    are never changed: equal ones are left, a `.gitignore` too. The recipe names the project's JSON Schema
+    as its own; writing that is left to the caller, for it depends on all recipes of the project.
 
     Raises:
         DataError: the table cannot be used; see `look`.
         RequestError: a file is there already, or the folder cannot be written.
     """
-    files = _demo(name) if table is None else _for_table(folder, table, name)
-    if table is not None and _is_in_project(folder):
+    if table is None:
+        return _place(folder, _demo(folder, name), folders=(_MARKER,))
+    files = _for_table(folder, table, name)
+    if _is_in_project(folder):
         files.pop(".gitignore")
         return _place(folder, files, folders=())
     return _place(folder, files, folders=(_MARKER,))
 
 
-def _demo(name: str | None) -> dict[str, bytes]:
+def _demo(folder: Path, name: str | None) -> dict[str, bytes]:
     reviews = look(_DATA / "demo" / "reviews.csv")
     text = from_table(reviews, name=name or "demo", file="data/reviews.csv", plugins=_PLUGINS)
     return {
         "data/reviews.csv": reviews.path.read_bytes(),
         "ops.py": _OPS.encode(),
         **_shared(),
-        f"{slug(name or 'demo')}.toml": text.encode(),
+        f"{slug(name or 'demo')}.toml": _with_schema(text, folder, project=folder),
     }
 
 
 def _for_table(folder: Path, path: Path, name: str | None) -> dict[str, bytes]:
     title = slug(name or stem(path))
     text = from_table(look(path), name=title, file=_reference(path, folder))
-    return {**_shared(), f"{title}.toml": text.encode()}
+    project = project_of(folder) if _is_in_project(folder) else folder
+    return {**_shared(), f"{title}.toml": _with_schema(text, folder, project=project)}
+
+
+def _with_schema(text: str, folder: Path, *, project: Path) -> bytes:
+    """A recipe in `folder` whose first line names the project's JSON Schema."""
+    return f"{directive(folder.resolve(), project.resolve())}\n\n{text}".encode()
 
 
 def _shared() -> dict[str, bytes]:
