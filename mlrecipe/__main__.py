@@ -1,5 +1,5 @@
 """`python -m mlrecipe`."""
 
-from mlrecipe.cli.app import main
+from mlrecipe.cli.entry import main
 
 main()

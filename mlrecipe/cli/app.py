@@ -47,8 +47,10 @@ COMMANDS = {
     "run": "train:run",
     "inspect": "inspect:inspect",
     "show": "show:show",
+    "options": "choices:options",
     "list": "listing:list_",
     "schema": "schema:schema",
+    "completion": "shells:completion",
 }
 """Command → module of `cli` and function, in the order in which one needs them."""
 
