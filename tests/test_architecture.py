@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "lightning_fabric": "pytorch-lightning",
     "pytorch_lightning": "pytorch-lightning",
     "tomli_w": "tomli-w",
+    "yaml": "pyyaml",
 }
 """Distributions whose name is not that of the module, or that hold two."""
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "show": "show:show",
     "options": "choices:options",
     "list": "listing:list_",
+    "import": "importing:import_",
     "schema": "schema:schema",
     "completion": "shells:completion",
 }

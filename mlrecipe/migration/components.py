@@ -1,0 +1,228 @@
+"""Carrying over what mlrecipe has too: Trainer arguments, optimizers, callbacks, loggers, names of metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from mlrecipe.code import kinds, signatures
+from mlrecipe.code.catalog import Catalog, source_file
+from mlrecipe.code.kinds import Kind
+from mlrecipe.code.signatures import Signature
+from mlrecipe.migration.draft import Draft, is_toml
+from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path, is_secret
+from mlrecipe.registry import Kind as ComponentKind
+from mlrecipe.registry import registries
+
+TRAINER_TARGET = "pytorch_lightning.trainer.trainer:Trainer"
+TRAINER: Mapping[str, str] = {
+    "callbacks": "see train.callbacks",
+    "check_val_every_n_epoch": "it validates once an epoch, or as train.validate_every says",
+    "default_root_dir": "a run's files are in its run directory",
+    "enable_autolog_hparams": "the run directory holds the resolved recipe",
+    "enable_checkpointing": "the best and the last checkpoint are always kept",
+    "enable_model_summary": "the model's size is said when training starts",
+    "enable_progress_bar": "it draws its own",
+    "fast_dev_run": "for a quick try set limit and train.max_steps",
+    "inference_mode": "it decides for each stage",
+    "logger": "see train.loggers",
+    "max_epochs": "see train.epochs",
+    "max_steps": "see train.max_steps",
+    "max_time": "use the callback Timer",
+    "min_epochs": "training ends after train.epochs",
+    "min_steps": "training ends after train.epochs",
+    "num_sanity_val_steps": "validation before the first step would count into the metrics",
+    "use_distributed_sampler": "training runs in one process",
+    "val_check_interval": "see train.validate_every",
+}
+"""Arguments of the Trainer that a recipe may not have, and what stands for them."""
+
+_ONE_PROCESS: Mapping[str, tuple[Any, ...]] = {
+    "devices": (1, "1", "auto", None),
+    "num_nodes": (1, None),
+    "strategy": ("auto", None),
+}
+_METRICS = {
+    "acc": "accuracy",
+    "auc": "auroc",
+    "f1-score": "f1",
+    "macro-f1": "f1-macro",
+    "mcc": "matthews-corrcoef",
+    "micro-f1": "f1-micro",
+}
+_CATALOG = Catalog()
+_OPEN = Signature(component="class", name="", qualname="", file="", line=0, open=True)
+
+
+def carry(ledger: Ledger, path: Path, draft: Draft, to: str, kind: Kind = kinds.ANY) -> bool:
+    """Put the value at `path` under the key `to` if it can stand there; else it is dropped."""
+    if not ledger.has(*path):
+        return False
+    value = ledger.get(*path)
+    why = _refusal(path, value, kind)
+    if why:
+        ledger.drop(*path, why=why)
+        return False
+    draft.set(to, ledger.take(*path, to=to))
+    return True
+
+
+def _refusal(path: Path, value: Any, kind: Kind) -> str:
+    """Why a value cannot stand in a recipe; empty when it can."""
+    if is_secret(path[-1]):
+        return f"{NONE}: a secret belongs into the environment, not into a recipe"
+    if not is_toml(value):
+        return f"{NONE}: TOML has no null"
+    if problems := kinds.convert(value, kind)[1]:
+        return f"{NONE}: {problems[0][1]}"
+    return ""
+
+
+def carry_parameters(
+    ledger: Ledger,
+    path: Path,
+    draft: Draft,
+    to: str,
+    *,
+    component: tuple[ComponentKind, str],
+    ours: Mapping[str, str] | None = None,
+) -> None:
+    """Carry the table at `path` as the parameters of a component, which is put under the key `to`.
+
+    Args:
+        ledger: what is read.
+        path: of a table there.
+        draft: what is written.
+        to: key of the component's table.
+        component: kind and registered name.
+        ours: parameters that the recipe does not set, and why.
+    """
+    kind, name = component
+    found = _CATALOG.find(kind, name)
+    signature = found.signature if found else _OPEN
+    draft.set(f"{to}.use", name)
+    for key in ledger.keys(*path):
+        if ledger.is_settled((*path, key)):
+            continue
+        if ours and key in ours:
+            ledger.drop(*path, key, why=f"{OURS}: {ours[key]}")
+        else:
+            _carry_parameter(ledger, (*path, key), draft, f"{to}.{key}", signature)
+
+
+def _carry_parameter(
+    ledger: Ledger, path: Path, draft: Draft, to: str, signature: Signature
+) -> None:
+    parameter = signature.params.get(str(path[-1]))
+    if parameter is None and not signature.open:
+        ledger.drop(*path, why=f"{NONE}: {signature.name} has no such parameter")
+    elif ledger.get(*path) is None and (parameter is None or parameter.default is None):
+        ledger.take(*path, to=to)  # null is what it is when it is left out
+    else:
+        carry(ledger, path, draft, to, parameter.kind if parameter else kinds.ANY)
+
+
+def carry_trainer(ledger: Ledger, path: Path, draft: Draft) -> None:
+    """Carry the arguments of Lightning's Trainer in the table at `path`."""
+    for name in ledger.keys(*path):
+        if not ledger.is_settled((*path, name)):
+            _carry_argument(ledger, (*path, name), draft)
+    if draft.get("train.trainer.gradient_clip_val") is None:
+        draft.set("train.trainer.gradient_clip_val", 0.0)
+        text = "Gradients are not clipped, as before; mlrecipe's own default is a norm of 1."
+        draft.comment("train.trainer.gradient_clip_val", text)
+
+
+def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
+    name, value = str(path[-1]), ledger.get(*path)
+    if name == "max_epochs" and isinstance(value, int) and value > 0:
+        draft.set("train.epochs", ledger.take(*path, to="train.epochs"))
+    elif name == "max_steps" and isinstance(value, int) and value > 0:
+        draft.set("train.max_steps", ledger.take(*path, to="train.max_steps"))
+    elif name == "val_check_interval" and type(value) is int and value > 0:
+        draft.set("train.validate_every", ledger.take(*path, to="train.validate_every"))
+    elif name == "val_check_interval" and type(value) is float and value != 1.0:
+        why = f"{NONE}: train.validate_every counts optimizer steps, not parts of an epoch"
+        ledger.drop(*path, why=why)
+    elif name == "check_val_every_n_epoch" and value not in (None, 1):
+        ledger.drop(*path, why=f"{NONE}: mlrecipe validates once an epoch or more often")
+    elif name in TRAINER:
+        ledger.drop(*path, why=f"{OURS}: {TRAINER[name]}")
+    elif name in _ONE_PROCESS:
+        fits = value in _ONE_PROCESS[name]
+        ledger.drop(*path, why=f"{OURS if fits else NONE}: training runs in one process")
+    elif (known := _trainer_arguments()) and name not in known:
+        ledger.drop(*path, why=f"{NONE}: the Trainer of this Lightning has no such argument")
+    elif value is None:
+        ledger.take(*path, to=f"train.trainer.{name}")  # as when it is left out
+    else:
+        carry(ledger, path, draft, f"train.trainer.{name}")
+
+
+@cache
+def _trainer_arguments() -> frozenset[str]:
+    """Names that Lightning's Trainer takes; empty when Lightning is not installed."""
+    path = source_file(TRAINER_TARGET)
+    if path is None:
+        return frozenset()
+    found = signatures.of(path.read_text(encoding="utf-8"), str(path), "Trainer")
+    return frozenset(found.params if found else ())
+
+
+def fill_optimizer(draft: Draft, **defaults: float) -> None:
+    """Write out what an AdamW had by default elsewhere: mlrecipe's own defaults are others."""
+    for name, value in defaults.items():
+        is_given = draft.get(f"train.optimizer.{name}") is not None
+        if draft.get("train.optimizer.use") == "AdamW" and not is_given:
+            draft.set(f"train.optimizer.{name}", value)
+
+
+def warn_of_defaults(ledger: Ledger, draft: Draft) -> None:
+    """Say where training will go by mlrecipe's defaults, for want of something that could be carried."""
+    if draft.get("train.optimizer") is None:
+        ledger.warn("no optimizer was carried over: mlrecipe takes AdamW with its own settings")
+    if not any(draft.get(f"train.{key}") for key in ("epochs", "max_steps")):
+        ledger.warn("neither max_epochs nor max_steps was carried: mlrecipe trains for 3 epochs")
+
+
+def metric(name: Any) -> str | None:
+    """What mlrecipe calls the metric that others log as `val_loss`; None if it has none like it."""
+    if not isinstance(name, str):
+        return None
+    match = re.fullmatch(r"(train|val|valid|validation|dev|eval)[/_.-](.+)", name.lower())
+    if match is None:
+        return None
+    split = "train" if match[1] == "train" else "valid"
+    plain = match[2].replace("_", "-")
+    plain = _METRICS.get(plain, plain)
+    is_known = plain == "loss" or (split == "valid" and plain in registries["metric"])
+    return f"{split}/{plain}" if is_known else None
+
+
+def carry_monitor(ledger: Ledger, path: Path, draft: Draft, to: str) -> bool:
+    """Carry `monitor` and `mode` of the table at `path` to the table `to` of the recipe.
+
+    A metric goes to the metrics of the task too. Returns whether `monitor` was carried.
+    """
+    name = ledger.get(*path, "monitor")
+    known = metric(name)
+    if known is None:
+        why = f"{NONE}: no metric is called that; see `mlrecipe list metrics`"
+        default = f"{OURS}: train.monitor says by what the best checkpoint is chosen"
+        ledger.drop(*path, "monitor", why=default if name is None else why)
+        ledger.drop(*path, "mode", why=f"{OURS}: it goes with the metric that is monitored")
+        return False
+    ledger.take(*path, "monitor", to=f"{to}.monitor")
+    draft.set(f"{to}.monitor", known)
+    if ledger.has(*path, "mode"):
+        carry(ledger, (*path, "mode"), draft, f"{to}.mode", _MODE)
+    plain = known.partition("/")[2]
+    metrics = draft.get("task.metrics") or ["accuracy"]
+    if draft.get("task") and plain != "loss" and plain not in metrics:
+        draft.set("task.metrics", [*metrics, plain])
+    return True
+
+
+_MODE = Kind("literal", ("min", "max"))
