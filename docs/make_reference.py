@@ -16,6 +16,8 @@ from mlrecipe.cli.app import COMMANDS, app
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.signatures import FILLED, Parameter, Signature
+from mlrecipe.recipe import overrides
+from mlrecipe.recipe.interpolate import FORMS
 from mlrecipe.recipe.schema import DEFAULTS
 from mlrecipe.recipe.shape import spec
 from mlrecipe.registry import Kind
@@ -23,6 +25,7 @@ from mlrecipe.registry import Kind
 FOLDER = Path(__file__).parent / "reference"
 TABLES = {
     "Recipe": "Top level",
+    "Composition": "Recipes of several files, and variants",
     "NodeSpec": "`[nodes.<name>]`",
     "TrainSpec": "`[train]`",
     "TestSpec": "`[test]`",
@@ -109,16 +112,13 @@ def recipe() -> str:
     lines += [
         "## References", "",
         "| in a text | means |", "|---|---|",
-        "| `\"${train.batch_size}\"` | the value of that key, with its type |",
-        "| `\"run-${name}\"` | its text |",
-        "| `\"${env:DIR:-data}\"` | an environment variable, with a default |",
-        "| `\"${none}\"` | no value |",
-        "| `\"${recipe_dir}\"` | the folder that the recipe's paths start from |",
-        "| `\"$${x}\"` | the text `${x}` |", "",
+        *(f"| `\"{form}\"` | {meaning} |" for form, meaning in FORMS.items()), "",
         "Paths are absolute: `${train.epochs}`, wherever it is written. Nothing is ever evaluated.", "",
         "## Overrides", "",
-        "`--set KEY=VALUE` changes one value. Where the key takes a text, the value is taken as it stands;",
-        "elsewhere it is TOML. A later `--set` wins. A key that does not exist is an error.", "",
+        *_sentences(overrides.DOC), "",
+        "| on the command line | does |", "|---|---|",
+        *(f"| `{form}` | {meaning} |" for form, meaning in overrides.FORMS.items()), "",
+        "How files, variants and overrides come together: [composition](../explanation/composition.md).", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -202,6 +202,10 @@ def _options(command: object) -> Iterator[str]:
 
 def _paragraphs(text: str | None) -> str:
     return "\n\n".join(" ".join(part.split()) for part in (text or "").split("\n\n"))
+
+
+def _sentences(text: str) -> list[str]:
+    return text.strip().splitlines()
 
 
 def _old(name: str) -> str | None:

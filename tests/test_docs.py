@@ -12,6 +12,7 @@ import pytest
 
 from mlrecipe.cli.app import COMMANDS
 from mlrecipe.recipe.load import load
+from mlrecipe.recipe.schema import Overrides
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,3 +60,43 @@ def test_commands_on_the_pages_exist(page: Path) -> None:
     used = re.findall(r"^(?:\$ )?mlrecipe ([a-z]+)", "\n".join(blocks), re.MULTILINE)
 
     assert set(used) <= set(COMMANDS)
+
+
+def _files(page: str, folder: Path) -> list[Path]:
+    """The files that a page shows, in blocks that begin with a comment of their path."""
+    blocks = re.findall(r"```(?:toml|python)\n# (\S+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for name, text in blocks:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return [folder / name for name, _ in blocks]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "picks", "sets", "expected"),
+    [
+        ("vision.toml", ("data=mnist",), ("train.batch_size=512", "model.name=alexnet"),
+         {"train": {"batch_size": 512}, "model": {"name": "alexnet"},
+          "nodes": {"images": {"dataset": "MNIST", "channels": 3}}}),
+        ("vision.toml", (), (), {"nodes": {"images": {"dataset": "CIFAR10"}}}),
+        ("imdb.toml", (), (), {"seed": 2022, "train": {"optimizer": {"lr": 1e-5}}, "nodes":
+         {"tokens": {"tokenizer": "distilbert-base-uncased"}}}),
+    ],
+)  # fmt: skip
+def test_the_recipes_of_the_comparison_resolve(
+    tmp_path: Path, recipe: str, picks: tuple[str, ...], sets: tuple[str, ...], expected: dict
+) -> None:
+    """Those that stand beside hydra-zen's and runway's examples."""
+    (tmp_path / ".mlrecipe").mkdir()
+    _files("docs/explanation/composition.md", tmp_path)
+    overrides = Overrides(picks=picks, sets=sets)
+
+    loading = load(tmp_path / recipe, overrides, here=tmp_path)
+
+    assert [str(problem) for problem in loading.problems] == []
+    assert _holds(loading.tree.values, expected)
+
+
+def _holds(values: object, expected: object) -> bool:
+    if isinstance(expected, dict) and isinstance(values, dict):
+        return all(key in values and _holds(values[key], expected[key]) for key in expected)
+    return values == expected
