@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -224,7 +224,7 @@ def _level(loading: Loading, word: str, end: str) -> Iterator[Candidate]:
     parent = parse(word.rpartition(".")[0])
     for table in tables(loading):
         if table.path == parent:
-            for item in keys(loading, table, reserved=_reserved()):
+            for item in keys(loading, table):
                 yield Candidate(f"{item.key}{end}", _about(item))
         elif table.path[: len(parent)] == parent:
             is_next = len(table.path) == len(parent) + 1
@@ -237,7 +237,7 @@ def _settable(loading: Loading, key: str) -> tuple[Table, Settable] | None:
     path = parse(key)
     for table in tables(loading):
         if table.path == path[:-1]:
-            for item in keys(loading, table, reserved=_reserved()):
+            for item in keys(loading, table):
                 if item.path == path:
                     return table, item
     return None
@@ -272,12 +272,6 @@ def _choices(kind: Kind, *, is_item: bool) -> list[str]:
 
 def _about(item: Settable) -> str:
     return f"{item.kind}; {item.doc}" if item.doc else str(item.kind)
-
-
-def _reserved() -> Collection[str]:
-    from mlrecipe.training.checks import OWN_TRAINER_KEYS
-
-    return OWN_TRAINER_KEYS
 
 
 def _text(table: Any, key: str) -> str:

@@ -22,7 +22,6 @@ from mlrecipe.recipe.load import Loading, load
 from mlrecipe.recipe.schema import Group, Origin, Overrides
 from mlrecipe.recipe.settable import Settable, settable
 from mlrecipe.recipe.shape import component_kind
-from mlrecipe.training.checks import OWN_TRAINER_KEYS
 
 WIDTH = 100
 _VALUE = 40
@@ -55,7 +54,7 @@ def options(
     loading = load(session.path, overrides, here=session.here, memo=session.store.memo)
     if any(problem.message.startswith(INVALID) for problem in loading.problems):
         raise RecipeError(loading.problems, subject=loading.shown)
-    every = list(settable(loading, reserved=OWN_TRAINER_KEYS))
+    every = list(settable(loading))
     keys = [item for item in every if _is_below(item.key, prefix)]
     groups = [g for g in loading.groups.values() if _is_below(f"variant.{g.name}", prefix)]
     if prefix and not keys and not groups:

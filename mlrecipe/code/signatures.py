@@ -169,7 +169,7 @@ def _signature(
         params, is_open = _class_parameters(node, tree)
     else:
         inputs, variadic, params, is_open = _function_parameters(node)
-    docs = _argument_docs(doc)
+    docs = _argument_docs(_init_doc(node)) | _argument_docs(doc)
     documented = {
         n: Parameter(name=n, kind=p.kind, default=p.default, doc=p.doc or docs.get(n, ""))
         for n, p in params.items()
@@ -232,6 +232,13 @@ def _class_parameters(node: ast.ClassDef, tree: ast.Module) -> tuple[dict[str, P
         if isinstance(other, ast.ClassDef) and other.name in bases:
             return _class_parameters(other, tree)
     return {}, bool(node.bases)
+
+
+def _init_doc(node: ast.FunctionDef | ast.ClassDef) -> str:
+    """The docstring of a class's `__init__`, where there is one."""
+    inits = [i for i in node.body if isinstance(i, ast.FunctionDef) and i.name == "__init__"]
+    is_class = isinstance(node, ast.ClassDef)
+    return (ast.get_docstring(inits[0]) or "") if is_class and inits else ""
 
 
 def _init_parameters(node: ast.FunctionDef) -> tuple[dict[str, Parameter], bool]:

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from mlrecipe.code import kinds, signatures
-from mlrecipe.code.catalog import Catalog, source_file
+from mlrecipe.code import kinds
+from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.kinds import Kind
 from mlrecipe.code.signatures import Signature
 from mlrecipe.migration.draft import Draft, is_toml
 from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path, is_secret
+from mlrecipe.recipe.trainer import OWN_TRAINER_KEYS, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 from mlrecipe.registry import registries
-
-TRAINER_TARGET = "pytorch_lightning.trainer.trainer:Trainer"
-TRAINER: Mapping[str, str] = {
-    "callbacks": "see train.callbacks",
-    "check_val_every_n_epoch": "it validates once an epoch, or as train.validate_every says",
-    "default_root_dir": "a run's files are in its run directory",
-    "enable_autolog_hparams": "the run directory holds the resolved recipe",
-    "enable_checkpointing": "the best and the last checkpoint are always kept",
-    "enable_model_summary": "the model's size is said when training starts",
-    "enable_progress_bar": "it draws its own",
-    "fast_dev_run": "for a quick try set limit and train.max_steps",
-    "inference_mode": "it decides for each stage",
-    "logger": "see train.loggers",
-    "max_epochs": "see train.epochs",
-    "max_steps": "see train.max_steps",
-    "max_time": "use the callback Timer",
-    "min_epochs": "training ends after train.epochs",
-    "min_steps": "training ends after train.epochs",
-    "num_sanity_val_steps": "validation before the first step would count into the metrics",
-    "use_distributed_sampler": "training runs in one process",
-    "val_check_interval": "see train.validate_every",
-}
-"""Arguments of the Trainer that a recipe may not have, and what stands for them."""
 
 _ONE_PROCESS: Mapping[str, tuple[Any, ...]] = {
     "devices": (1, "1", "auto", None),
@@ -148,27 +125,17 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
         ledger.drop(*path, why=why)
     elif name == "check_val_every_n_epoch" and value not in (None, 1):
         ledger.drop(*path, why=f"{NONE}: mlrecipe validates once an epoch or more often")
-    elif name in TRAINER:
-        ledger.drop(*path, why=f"{OURS}: {TRAINER[name]}")
+    elif name in OWN_TRAINER_KEYS:
+        ledger.drop(*path, why=f"{OURS}: {OWN_TRAINER_KEYS[name]}")
     elif name in _ONE_PROCESS:
         fits = value in _ONE_PROCESS[name]
         ledger.drop(*path, why=f"{OURS if fits else NONE}: training runs in one process")
-    elif (known := _trainer_arguments()) and name not in known:
+    elif (known := trainer_parameters(Catalog())) and name not in known:
         ledger.drop(*path, why=f"{NONE}: the Trainer of this Lightning has no such argument")
     elif value is None:
         ledger.take(*path, to=f"train.trainer.{name}")  # as when it is left out
     else:
         carry(ledger, path, draft, f"train.trainer.{name}")
-
-
-@cache
-def _trainer_arguments() -> frozenset[str]:
-    """Names that Lightning's Trainer takes; empty when Lightning is not installed."""
-    path = source_file(TRAINER_TARGET)
-    if path is None:
-        return frozenset()
-    found = signatures.of(path.read_text(encoding="utf-8"), str(path), "Trainer")
-    return frozenset(found.params if found else ())
 
 
 def fill_optimizer(draft: Draft, **defaults: float) -> None:

@@ -27,7 +27,7 @@ FORMS = {
     "run-${name}": "the key's value as text",
     "${nodes.split.inputs.0}": "an item of a list, from 0",
     "${env:DIR:-data}": "an environment variable, with a default",
-    "${secret:TOKEN}": "an environment variable that is read when it is used, and never stored, hashed or shown",
+    "${secret:TOKEN}": "an environment variable, read when it is used; never stored, hashed or shown",
     "${required:why}": "must be overridden; the error says why",
     "${none}": "no value",
     "${recipe_dir}": "the folder of the recipe that is run",

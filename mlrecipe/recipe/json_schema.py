@@ -24,6 +24,7 @@ from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import COMPONENTS
 from mlrecipe.recipe.schema import DEFAULTS
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
+from mlrecipe.recipe.trainer import TRAINER, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 
 Keys = tuple[str, ...]
@@ -118,7 +119,18 @@ class _Builder:
             return of_parameter(parameter, {"anyOf": choices[: 1 + (path in COMPONENTS)]})
         if (kind := component_kind((*path, ""))) is not None:
             return of_parameter(parameter, _tables(self._component(kind)))
+        if path == TRAINER:
+            return of_parameter(parameter, self._trainer())
         return of_parameter(parameter, ref(_NODE) if path in _TAKES_NODE else None)
+
+    def _trainer(self) -> Schema:
+        """The arguments of Lightning's Trainer; their types are its own to check."""
+        known = trainer_parameters(self._catalog).values()
+        return {
+            "type": "object",
+            "properties": {p.name: {"description": p.doc or p.name} for p in known},
+            "additionalProperties": not known,
+        }
 
     def _component(self, kind: ComponentKind) -> Schema:
         """A table that sets up a component, or says more of one that is set up elsewhere."""

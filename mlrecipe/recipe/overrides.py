@@ -18,8 +18,9 @@ from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.shape import below, default_at, kind_at
 
 DOC = """
-Where the key takes a text, the value is taken as it stands; elsewhere it is TOML. A later `--set` wins; overrides of
-`use` come first, since they decide what the other keys mean. A key that does not exist is an error.
+Where the key takes a text, the value is taken as it stands; elsewhere it is TOML. A later `--set` wins;
+overrides of `use` come first, since they decide what the other keys mean. A key that does not exist is an
+error.
 """
 
 FORMS = {

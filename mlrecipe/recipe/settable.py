@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlrecipe.code import signatures
-from mlrecipe.code.catalog import source_file
 from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.kinds import Kind
 from mlrecipe.code.signatures import FILLED, Parameter
@@ -16,13 +14,10 @@ from mlrecipe.recipe.keys import dotted, table_at
 from mlrecipe.recipe.load import Loading
 from mlrecipe.recipe.schema import DEFAULTS
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
+from mlrecipe.recipe.trainer import TRAINER, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 
-TRAINER = ("train", "trainer")
-"""The table of arguments of Lightning's Trainer."""
-
 _PLAIN = (bool, int, float, str, list, dict)
-_TRAINER_CLASS = "pytorch_lightning.trainer.trainer:Trainer"
 _NODE_FIRST, _NODE_LAST = ("use", "inputs"), ("cache", "force", "version")
 
 
@@ -64,15 +59,13 @@ class Settable:
         return dotted(self.path)
 
 
-def settable(loading: Loading, *, reserved: Collection[str] = ()) -> Iterator[Settable]:
+def settable(loading: Loading) -> Iterator[Settable]:
     """Every key that `--set` accepts, table by table; nothing is imported.
 
-    Args:
-        loading: the recipe, which may have problems: what can be told is told.
-        reserved: arguments of Lightning's Trainer that no recipe may set.
+    The recipe may have problems: what can be told is told.
     """
     for table in tables(loading):
-        yield from keys(loading, table, reserved=reserved)
+        yield from keys(loading, table)
 
 
 def tables(loading: Loading) -> Iterator[Table]:
@@ -80,9 +73,9 @@ def tables(loading: Loading) -> Iterator[Table]:
     yield from _below((), loading.tree.values)
 
 
-def keys(loading: Loading, table: Table, *, reserved: Collection[str] = ()) -> Iterator[Settable]:
+def keys(loading: Loading, table: Table) -> Iterator[Settable]:
     """The keys of one table. See `settable`."""
-    params = _parameters(loading, table, reserved)
+    params = _parameters(loading, table)
     written = table_at(loading.tree.values, table.path)
     for name, parameter in params.items():
         path = (*table.path, name)
@@ -117,11 +110,11 @@ def _component(path: tuple[str, ...], values: Mapping[str, Any]) -> Table:
     return Table(path=path, component=component_kind(path), use=use if isinstance(use, str) else "")
 
 
-def _parameters(loading: Loading, table: Table, reserved: Collection[str]) -> dict[str, Parameter]:
+def _parameters(loading: Loading, table: Table) -> dict[str, Parameter]:
     if table.component is not None:
         return _component_parameters(loading, table)
     if table.path == TRAINER:
-        return {n: p for n, p in _trainer_parameters().items() if n not in reserved}
+        return trainer_parameters(loading.catalog)
     return {
         name: parameter
         for name, parameter in spec(SPECS[table.path]).params.items()
@@ -143,14 +136,6 @@ def _component_parameters(loading: Loading, table: Table) -> dict[str, Parameter
     params.pop("scratch", None)  # only ever filled in
     first = {name: node[name] for name in _NODE_FIRST} | {"use": use}
     return first | params | {name: node[name] for name in _NODE_LAST}
-
-
-def _trainer_parameters() -> dict[str, Parameter]:
-    path = source_file(_TRAINER_CLASS)
-    if path is None:
-        return {}
-    signature = signatures.of(path.read_text(encoding="utf-8"), str(path), "Trainer")
-    return dict(signature.params) if signature else {}
 
 
 def _is_table(path: tuple[str, ...]) -> bool:

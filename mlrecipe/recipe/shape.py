@@ -79,6 +79,8 @@ def _parameter_at(
         if component is not None:
             found = _parameter(component, table_at(values, head), key, catalog)
             return found, path[depth + 1 :]
+        if head == ("train", "trainer"):
+            return catalog.trainer().params.get(key), path[depth + 1 :]
         if (name := SPECS.get(tuple(map(str, head)))) is not None:
             return spec(name).params.get(key), path[depth + 1 :]
     return None, ()

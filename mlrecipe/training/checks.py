@@ -13,28 +13,7 @@ from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import TrainSpec
-
-OWN_TRAINER_KEYS = {
-    "max_epochs": "set `train.epochs`",
-    "max_steps": "set `train.max_steps`",
-    "min_epochs": "set `train.epochs`",
-    "min_steps": "set `train.max_steps`",
-    "max_time": "add a callback of class Timer",
-    "val_check_interval": "set `train.validate_every`",
-    "check_val_every_n_epoch": "set `train.validate_every`",
-    "num_sanity_val_steps": "validation before the first step would count into the metrics",
-    "logger": "use `train.loggers`",
-    "callbacks": "use `train.callbacks`",
-    "enable_checkpointing": "best and last checkpoint are always kept",
-    "enable_progress_bar": "progress is drawn by mlrecipe; use --quiet to silence it",
-    "enable_model_summary": "the model's size is said when training starts",
-    "default_root_dir": "a run's files are always in its run directory",
-    "use_distributed_sampler": "batches are shared among processes by mlrecipe itself",
-    "inference_mode": "mlrecipe decides it for each stage",
-    "fast_dev_run": "for a quick try set `limit` and `train.max_steps`",
-    "enable_autolog_hparams": "the run directory holds the resolved recipe",
-}
-"""Arguments of Lightning's Trainer that mlrecipe sets itself, and what to do instead."""
+from mlrecipe.recipe.trainer import OWN_TRAINER_KEYS, TRAINER, trainer_parameters
 
 ONE_PROCESS: Mapping[str, Sequence[Any]] = {
     "devices": (1, "1", "auto"),
@@ -98,15 +77,14 @@ def _monitors(
 
 def _argument_problems(trainer: Mapping[str, Any], tree: Tree, catalog: Catalog) -> list[Problem]:
     """Arguments that Lightning's Trainer does not have, or not of that type."""
-    known = catalog.trainer().params
-    free = [name for name in known if name not in OWN_TRAINER_KEYS]
+    known = trainer_parameters(catalog)
     found = []
     for name, value in trainer.items():
-        path: KeyPath = ("train", "trainer", name)
+        path: KeyPath = (*TRAINER, name)
         if name in OWN_TRAINER_KEYS or not known or value is UNRESOLVED:
             continue
         if name not in known:
-            message = f"unknown argument of Lightning's Trainer; {did_you_mean(name, free)}"
+            message = f"unknown argument of Lightning's Trainer; {did_you_mean(name, known)}"
             found.append(tree.problem(path, message))
             continue
         wrong = kinds.convert(value, known[name].kind)[1]

@@ -9,7 +9,6 @@ import tomli
 
 from mlrecipe.errors import RequestError
 from mlrecipe.migration import runway
-from mlrecipe.migration.components import TRAINER
 from mlrecipe.migration.ledger import DEAD, NONE, OURS, UNKNOWN, dotted
 from tests.migration.configs import TOKENIZER, pipeline
 from tests.migration.configs import runway as config
@@ -270,11 +269,3 @@ def test_experiment_38_another_configuration_is_refused():
         RequestError, match="no configuration of runway: it has no table data_pipeline"
     ):
         convert({"model": {}})
-
-
-@pytest.mark.heavy
-def test_arguments_that_mlrecipe_sets_are_those_that_training_refuses():
-    """The two lists of Trainer arguments agree."""
-    from mlrecipe.training.checks import OWN_TRAINER_KEYS
-
-    assert set(TRAINER) == set(OWN_TRAINER_KEYS)

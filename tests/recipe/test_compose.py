@@ -506,3 +506,18 @@ def test_recipe_40_the_resolved_recipe_of_many_files_is_flat_and_equal(project):
     assert not {"extends", "variant", "pick", "unset"} & flat.keys()
     expected = recipe_hash(loading.loaded, loading.catalog)
     assert hashed(project, recipe="runs/one/flat.toml") == expected
+
+
+def test_experiment_2_a_fragment_is_shared_and_changed(project):
+    """`extends`, deep merge, deletion of keys: two recipes of one fragment, each in a few lines."""
+    project.write("one.toml", 'name = "one"\nextends = ["base/text.toml"]\ntrain.epochs = 1\n')
+    project.write(
+        "two.toml",
+        'name = "two"\nextends = ["one.toml"]\nunset = ["nodes.a.tags"]\nnodes.a.size = 9\n',
+    )
+
+    one, two = values(project, recipe="one.toml"), values(project, recipe="two.toml")
+
+    assert one["nodes"]["a"] == {"use": "load", "size": 2, "tags": ["x", "y"]}
+    assert two["nodes"]["a"] == {"use": "load", "size": 9}
+    assert one["train"] == two["train"]

@@ -155,7 +155,7 @@ def test_mistakes_are_refused(schema: dict[str, Any], old: str, new: str) -> Non
         'name = "x"\n[nodes.a]\nuse = "${env:OP:-split}"\nsize = 3',
         'name = "x"\n[nodes.a]\nuse = "split"\ninputs = "split.train"',
         'name = "x"\n[nodes.a]\nuse = "split"\ninputs = { data = "other" }\ncache = false',
-        'name = "x"\n[train]\ndata = "not.known.yet"\ntrainer = { anything = [1, { a = 2 }] }',
+        'name = "x"\n[train]\ndata = "not.known.yet"\ntrainer = { deterministic = true }',
         'name = "x"\n[train.loggers.board]\nuse = "TensorBoardLogger"\nflush_secs = 3',
         'extends = ["base.toml"]\nunset = ["train.scheduler"]',
         'extends = ["base.toml"]\n[nodes.tokens]\nmax_length = 12',

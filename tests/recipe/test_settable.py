@@ -36,7 +36,7 @@ def keys(work):
 
     def ask(**overrides: tuple[str, ...]):
         loading = load(path, Overrides(**overrides), here=work.folder)
-        return {item.key: item for item in settable(loading, reserved=("callbacks",))}
+        return {item.key: item for item in settable(loading)}
 
     return ask
 
