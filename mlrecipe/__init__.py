@@ -2,7 +2,7 @@
 
 from mlrecipe.errors import DataError
 from mlrecipe.events import progress
-from mlrecipe.interfaces import DatasetSource, File, ModelSource, TokenizerSource
+from mlrecipe.interfaces import Column, DatasetSource, File, ModelSource, Split, TokenizerSource
 from mlrecipe.registry import (
     callback,
     format,
@@ -18,10 +18,12 @@ from mlrecipe.registry import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Column",
     "DataError",
     "DatasetSource",
     "File",
     "ModelSource",
+    "Split",
     "TokenizerSource",
     "callback",
     "format",

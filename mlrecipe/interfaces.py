@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,13 @@ TokenizerSource = NewType("TokenizerSource", str)
 
 ModelSource = NewType("ModelSource", str)
 """A checkpoint: a folder (its content belongs to the fingerprint) or an id of the Hugging Face hub."""
+
+# Plain texts to a type checker, so that a name can be a default: `text: Column = "text"`.
+Split: TypeAlias = str
+"""A parameter of this type names a split of an input; `check` looks for it."""
+
+Column: TypeAlias = str
+"""A parameter of this type names a column of an input; `check` looks for it."""
 
 
 class Memo(Protocol):

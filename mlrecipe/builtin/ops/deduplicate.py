@@ -9,6 +9,7 @@ import mlrecipe
 from mlrecipe import events
 from mlrecipe.builtin.ops import _splits
 from mlrecipe.builtin.ops._keys import keys
+from mlrecipe.interfaces import Column, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 def deduplicate(
     data: D,
     *,
-    columns: list[str] | None = None,
+    columns: list[Column] | None = None,
     normalize: bool = False,
     across_splits: bool = False,
-    splits: list[str] | None = None,
+    splits: list[Split] | None = None,
 ) -> D:
     """Drop the rows that equal an earlier row of their split.
 

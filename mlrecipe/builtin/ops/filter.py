@@ -10,6 +10,7 @@ from mlrecipe import events
 from mlrecipe.builtin.ops import _splits
 from mlrecipe.builtin.ops._lengths import lengths
 from mlrecipe.errors import DataError
+from mlrecipe.interfaces import Column, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def filter_(  # noqa: PLR0913 - each is one condition
     data: D,
     *,
-    column: str,
+    column: Column,
     equals: Any = None,
     one_of: list[Any] | None = None,
     none_of: list[Any] | None = None,
@@ -36,7 +37,7 @@ def filter_(  # noqa: PLR0913 - each is one condition
     max_length: int | None = None,
     unit: Literal["words", "characters"] = "words",
     invert: bool = False,
-    splits: list[str] | None = None,
+    splits: list[Split] | None = None,
 ) -> D:
     """Keep the rows that meet every condition on a column.
 

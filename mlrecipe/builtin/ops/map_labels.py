@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import mlrecipe
 from mlrecipe.builtin.ops import _splits
 from mlrecipe.errors import DataError, did_you_mean
+from mlrecipe.interfaces import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def map_labels(
     data: D,
     *,
-    column: str = "label",
+    column: Column = "label",
     mapping: dict[str, Any] | None = None,
     labels: list[str] | None = None,
     target: str | None = None,

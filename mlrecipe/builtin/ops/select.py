@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import mlrecipe
 from mlrecipe.builtin.ops import _choice, _splits
 from mlrecipe.errors import DataError, did_you_mean
+from mlrecipe.interfaces import Column, Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 def select(  # noqa: PLR0913 - each is one way to choose
     data: D,
     *,
-    splits: list[str] | None = None,
-    columns: list[str] | None = None,
-    drop: list[str] | None = None,
+    splits: list[Split] | None = None,
+    columns: list[Column] | None = None,
+    drop: list[Column] | None = None,
     rows: list[int] | None = None,
     first: int | dict[str, int] | None = None,
     sample: int | dict[str, int] | None = None,
     per_class: int | dict[str, int] | None = None,
-    label: str = "label",
+    label: Column = "label",
     stratified: bool = False,
     seed: int = 0,
 ) -> D:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import mlrecipe
 from mlrecipe.builtin.ops import _choice, _splits
+from mlrecipe.interfaces import Split
 
 if TYPE_CHECKING:
     from mlrecipe.builtin.ops._splits import D
 
 
 @mlrecipe.op("shuffle")
-def shuffle(data: D, *, splits: list[str] | None = None, seed: int = 0) -> D:
+def shuffle(data: D, *, splits: list[Split] | None = None, seed: int = 0) -> D:
     """Put the rows of each split into a random order.
 
     Training shuffles by itself in every epoch; this is for data whose first rows should be like the

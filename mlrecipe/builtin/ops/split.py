@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import mlrecipe
 from mlrecipe.builtin.ops import _choice, _splits
 from mlrecipe.errors import DataError
+from mlrecipe.interfaces import Column, Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 def split(
     data: Data,
     *,
-    source: str = "train",
+    source: Split = "train",
     target: str = "valid",
     size: int | float | None = None,
     sizes: dict[str, int | float] | None = None,
-    stratify: str | None = None,
+    stratify: Column | None = None,
     shuffle: bool = True,
     seed: int = 0,
 ) -> DatasetDict:

@@ -9,6 +9,7 @@ import mlrecipe
 from mlrecipe.builtin.ops import _describe, _splits
 from mlrecipe.builtin.ops._keys import keys
 from mlrecipe.errors import DataError
+from mlrecipe.interfaces import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 def statistics(
     data: Data,
     *,
-    text: str | list[str] | None = None,
-    label: str | None = None,
+    text: Column | list[Column] | None = None,
+    label: Column | None = None,
     train: str = "train",
 ) -> dict[str, Any]:
     """Count labels, lengths, empty and repeated texts, and rows that splits share.

@@ -14,7 +14,7 @@ import mlrecipe
 from mlrecipe.builtin.ops._encode import Encoded, Encoder, make_encoder
 from mlrecipe.errors import DataError, did_you_mean
 from mlrecipe.events import Note, emit
-from mlrecipe.interfaces import TokenizerSource
+from mlrecipe.interfaces import Column, TokenizerSource
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,10 +28,10 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     data: DatasetDict,
     *,
     tokenizer: TokenizerSource,
-    text: str = "text",
-    text_pair: str | None = None,
+    text: Column = "text",
+    text_pair: Column | None = None,
     max_length: int = 512,
-    keep: list[str] | None = None,
+    keep: list[Column] | None = None,
     revision: str | None = None,
     num_workers: int | None = None,
     batch_rows: int = 1000,

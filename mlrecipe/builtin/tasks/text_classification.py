@@ -21,7 +21,7 @@ from mlrecipe import task
 from mlrecipe.builtin.tasks import limits, padding
 from mlrecipe.builtin.tasks.labels import encode_labels, find_labels, require_column
 from mlrecipe.errors import DataError
-from mlrecipe.interfaces import Head, StepOutput
+from mlrecipe.interfaces import Column, Head, StepOutput
 from mlrecipe.registry import registries
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -42,7 +42,7 @@ class TextClassification:
     a class label, else the distinct values of the train split, sorted. Whole numbers in the data
     are indices into this list."""
 
-    label: str = "label"
+    label: Column = "label"
     """Column with the label of each row."""
 
     metrics: list[str] = field(default_factory=lambda: ["accuracy"])

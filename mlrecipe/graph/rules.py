@@ -1,0 +1,208 @@
+"""What comes out of each built-in op, which names it needs to be there and which numbers it refuses.
+
+Each rule says exactly what its op does, or nothing: see the op's own code and the tests that hold both
+against each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlrecipe.graph import externals, headers
+from mlrecipe.graph.headers import FORMATS, Columns, Layout
+from mlrecipe.graph.known import Known, union
+from mlrecipe.graph.look import Look
+
+_TOKENS = ("input_ids", "token_type_ids", "truncated")
+
+
+def _load_files(look: Look) -> Known:
+    given = look.params
+    named = {name: given[name] for name in ("train", "valid", "test")} | (given["files"] or {})
+    columns, own = given["columns"], given["file_column"]
+    layout = Layout(
+        **{key: given[key] for key in ("format", "header", "delimiter", "quoting", "encoding")},
+        columns=None if given["header"] or columns is None else tuple(columns),
+    )
+    tables = {
+        split: look.headers.of_files(_paths(look, split, value), layout)
+        for split, value in named.items()
+        if value is not None
+    }
+    if not tables:
+        return Known()
+    found = Known(tables=tables)
+    look.check_columns("columns", found, "the files")
+    kept = found.each(lambda there: _kept(there, columns))
+    look.check_columns("types", kept, "the files")
+    return kept.each(lambda there: _with(there, own))
+
+
+def _paths(look: Look, split: str, value: Any) -> list[str]:
+    """The files that are read for a split; none where one cannot be read."""
+    key = split if split in look.signature.params else "files"
+    paths: list[str] = []
+    for external in externals.resolve(value, look.signature.params[key].kind, look.base)[1]:
+        if external.problem:
+            return []
+        is_folder = os.path.isdir(external.path)
+        paths += [p for _, p in external.files if not is_folder or headers.ending(p) in FORMATS]
+    return sorted(paths)
+
+
+def _load_dataset(look: Look) -> Known:
+    kind = look.signature.params["path"].kind
+    folder = externals.resolve(look.params["path"], kind, look.base)[1][0].path
+    saved = headers.of_saved(folder) if folder else None
+    data = Known(tables=saved)
+    if look.params["split"] is not None:
+        look.check_splits("split", data, "the data set")
+        data = data.only([look.params["split"]])
+    columns = look.params["columns"] or None
+    look.check_columns("columns", data, "the data set")
+    return data.each(lambda own: _kept(own, columns))
+
+
+def _split(look: Look, data: Known) -> Known:
+    source = look.params["source"]
+    if data.is_plain:
+        data = replace(data, tables={source: data.of("")})
+    else:
+        look.check_splits("source", data)
+    if (look.params["size"] is None) == (look.params["sizes"] is None):
+        return Known()
+    key = "target" if look.params["sizes"] is None else "sizes"
+    look.check_numbers("size", _wrong_size)
+    look.check_numbers("sizes", _wrong_size)
+    look.check_free(key, data)
+    look.check_columns("stratify", data.only([source]))
+    if data.tables is None:
+        return data
+    return Known(tables={**data.tables, **dict.fromkeys(look.names(key), data.of(source))})
+
+
+def _select(look: Look, data: Known) -> Known:
+    given = look.params
+    kept = _chosen(look, data)
+    look.check_columns("columns", kept)
+    look.check_columns("drop", kept)
+    for key in ("first", "sample", "per_class"):
+        look.check_numbers(key, lambda number: _below(number, 0))
+        if isinstance(given[key], Mapping):
+            look.check_splits(key, kept)
+    if given["per_class"] is not None or (given["sample"] is not None and given["stratified"]):
+        look.check_columns("label", kept)
+    drop = given["drop"] or ()
+
+    def left(own: Columns) -> Columns:
+        found = _kept(own, given["columns"])
+        return None if found is None else tuple(name for name in found if name not in drop)
+
+    return kept.each(left)
+
+
+def _rename(look: Look, data: Known) -> Known:
+    new = look.params["columns"]
+    look.check_columns("columns", data)
+    return data.each(
+        lambda own: None if own is None else tuple(dict.fromkeys(new.get(n, n) for n in own))
+    )
+
+
+def _filter(look: Look, data: Known) -> Known:
+    look.check_columns("column", _chosen(look, data))
+    return data
+
+
+def _map_labels(look: Look, data: Known) -> Known:
+    column, target = look.params["column"], look.params["target"]
+    look.check_columns("column", data)
+    return data.each(lambda own: _with(own, target) if own and column in own else own)
+
+
+def _tokenize(look: Look, data: Known) -> Known:
+    given = look.params
+    look.check_numbers("max_length", lambda number: _below(number, 1))
+    for key in ("text", "text_pair", "keep"):
+        look.check_every(key, data)
+    # Whether there are token types depends on the tokenizer.
+    new = [n for n in _TOKENS if n != "token_type_ids" or given["text_pair"] is not None]
+
+    def encoded(own: Columns) -> Columns:
+        kept = own if given["keep"] is None else given["keep"]
+        return None if kept is None else tuple(dict.fromkeys([*kept, *new]))
+
+    return data.each(encoded)
+
+
+def _concat(look: Look, *inputs: Known) -> Known:
+    own = look.params["source_column"]
+    columns = _with(union(data.union for data in inputs), own)
+    if any(data.tables is None for data in inputs) or len({d.is_plain for d in inputs}) > 1:
+        return Known(columns=columns)
+    splits = dict.fromkeys(name for data in inputs for name in data.tables or ())
+    # Inputs that have a split have the same columns in it, else the op refuses them.
+    having = {name: [d for d in inputs if name in (d.tables or ())] for name in splits}
+    return Known(tables={name: _with(found[0].of(name), own) for name, found in having.items()})
+
+
+def _shuffle(look: Look, data: Known) -> Known:
+    look.check_splits("splits", data)
+    return data
+
+
+def _deduplicate(look: Look, data: Known) -> Known:
+    look.check_splits("splits", data)
+    look.check_columns("columns", data)
+    return data
+
+
+def _statistics(look: Look, data: Known) -> Known:
+    look.check_columns("text", data)
+    look.check_columns("label", data)
+    return Known(entries=("text", "label", "splits", "warnings"))
+
+
+def _breakpoint(look: Look, data: Known) -> Known:
+    return data
+
+
+RULES: Mapping[str, Callable[..., Known]] = {
+    "breakpoint": _breakpoint, "concat": _concat, "deduplicate": _deduplicate, "filter": _filter,
+    "load-dataset": _load_dataset, "load-files": _load_files, "map-labels": _map_labels,
+    "rename": _rename, "select": _select, "shuffle": _shuffle, "split": _split,
+    "statistics": _statistics, "tokenize": _tokenize,
+}  # fmt: skip
+"""Built-in op → its rule: takes a look at the node and what is known of each input."""
+
+
+def _chosen(look: Look, data: Known) -> Known:
+    """The splits that the parameter `splits` names, or all."""
+    look.check_splits("splits", data)
+    splits = look.params["splits"]
+    return data if splits is None else data.only(splits)
+
+
+def _wrong_size(size: float) -> str:
+    if isinstance(size, int):
+        return _below(size, 1)
+    return "" if 0 < size < 1 else f"a fraction lies between 0 and 1, got {size}"
+
+
+def _below(number: float, least: int) -> str:
+    return f"expected at least {least}, got {number}" if number < least else ""
+
+
+def _kept(own: Columns, columns: list[str] | None) -> Columns:
+    """The columns asked for, of those that are there."""
+    if columns is None:
+        return own
+    return tuple(name for name in columns if own is None or name in own)
+
+
+def _with(own: Columns, name: str | None) -> Columns:
+    """The columns and one more."""
+    return own if own is None or name is None else tuple(dict.fromkeys([*own, name]))
