@@ -1,5 +1,7 @@
 """One TOML file per machine-learning experiment: what a user's own plugin needs."""
 
+from typing import TYPE_CHECKING, Any
+
 from mlrecipe.errors import DataError
 from mlrecipe.events import progress
 from mlrecipe.interfaces import Column, DatasetSource, File, ModelSource, Split, TokenizerSource
@@ -14,6 +16,9 @@ from mlrecipe.registry import (
     scheduler,
     task,
 )
+
+if TYPE_CHECKING:
+    from mlrecipe.pipeline.notebook import output as output
 
 __version__ = "0.1.0"
 
@@ -32,7 +37,17 @@ __all__ = [
     "model",
     "op",
     "optimizer",
+    "output",
     "progress",
     "scheduler",
     "task",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`output` is imported when it is asked for: a plugin needs none of what it brings along."""
+    if name == "output":
+        from mlrecipe.pipeline.notebook import output
+
+        return output
+    raise AttributeError(f"module 'mlrecipe' has no attribute {name!r}")

@@ -46,6 +46,8 @@ COMMANDS = {
     "test": "train:test",
     "run": "train:run",
     "inspect": "inspect:inspect",
+    "graph": "graph:graph",
+    "lineage": "lineage:lineage",
     "show": "show:show",
     "options": "choices:options",
     "list": "listing:list_",

@@ -12,10 +12,10 @@ import tomli
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.session import store_root
 from mlrecipe.code.catalog import Catalog, Plugin
 from mlrecipe.errors import Problem, RequestError
 from mlrecipe.interfaces import Memo
+from mlrecipe.pipeline.places import store_root
 from mlrecipe.recipe.files import INVALID
 from mlrecipe.recipe.json_kinds import Schema
 from mlrecipe.recipe.json_schema import FILE, build, directive

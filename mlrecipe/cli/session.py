@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlrecipe import plugins
 from mlrecipe.errors import RequestError
+from mlrecipe.pipeline.places import store_root
 from mlrecipe.pipeline.request import Check, Request, open_request
 from mlrecipe.recipe.compose import compose
 from mlrecipe.recipe.project import find_recipe, project_of, shown
@@ -43,6 +44,12 @@ class Session:
         """The session of a recipe argument."""
         here = Path.cwd()
         return cls(find_recipe(recipe, here=here), here=here)
+
+    @classmethod
+    def in_folder(cls) -> Session:
+        """The session of the project here, whatever its recipes."""
+        here = Path.cwd()
+        return cls(project_of(here) / "recipe.toml", here=here)
 
     @classmethod
     def guessed(cls, recipe: str | None) -> Session:
@@ -110,11 +117,6 @@ class Session:
     def load_plugins(self, request: Request) -> None:
         """Import the recipe's own files."""
         plugins.load(request.catalog.plugins, project=self.project)
-
-
-def store_root(project: Path) -> Path:
-    """Where a project's results are kept."""
-    return Path(os.environ.get("MLRECIPE_STORE") or project / ".mlrecipe" / "store").absolute()
 
 
 def _quiet_libraries(*, is_offline: bool) -> None:

@@ -81,6 +81,17 @@ class Store:
         self._check()
         return self._ledger.latest(recipe, node)
 
+    def every(self) -> Iterator[Record]:
+        """Every record that can be read, in no order; what is wrong with others is said when they are asked for.
+
+        Raises:
+            StoreError: a newer mlrecipe wrote the store.
+        """
+        self._check()
+        for path in self._paths.records.glob("*/*.json"):
+            with suppress(OSError, ValueError, StoreError):
+                yield records.from_bytes(path.read_bytes())
+
     def has_own(self, own: str) -> bool:
         """Whether some record has this `own` hash."""
         self._check()

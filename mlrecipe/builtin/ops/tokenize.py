@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlrecipe
 from mlrecipe.builtin.ops._encode import Encoded, Encoder, make_encoder
+from mlrecipe.builtin.ops._splits import splits_of
 from mlrecipe.errors import DataError, did_you_mean
 from mlrecipe.events import Note, emit
 from mlrecipe.interfaces import Column, TokenizerSource
@@ -56,7 +57,7 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     """
     from datasets import Dataset, DatasetDict
 
-    splits = {"": data} if isinstance(data, Dataset) else dict(data)
+    splits = splits_of(data)
     texts = {"text": text} | ({} if text_pair is None else {"text_pair": text_pair})
     _check_columns(splits, texts, keep)
     with _threads(num_workers):
