@@ -11,9 +11,7 @@ from typing import Any, NoReturn
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
-
-class RefusedError(Exception):
-    """A row holds something that this index never writes."""
+from mlrecipe.store.index import RefusedError
 
 
 class TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types

@@ -42,6 +42,26 @@ class Layout:
         return self.root / "v1" / "locks"
 
     @property
+    def pins(self) -> Path:
+        """A file per record that is kept until somebody unpins it."""
+        return self.root / "v1" / "pins"
+
+    @property
+    def bare(self) -> Path:
+        """A file per record that was pulled without its output, which nothing here needs."""
+        return self.root / "v1" / "bare"
+
+    @property
+    def quarantine(self) -> Path:
+        """What was found damaged, kept for a look."""
+        return self.root / "v1" / "quarantine"
+
+    @property
+    def trash(self) -> Path:
+        """What is being deleted."""
+        return self.root / "v1" / "trash"
+
+    @property
     def index(self) -> Path:
         """Can be deleted at any moment."""
         return self.root / "v1" / "index"
@@ -52,7 +72,8 @@ class Layout:
 
     def record(self, fingerprint: str) -> Path:
         """File of a record."""
-        return self.records / _known(fingerprint)[:2] / f"{fingerprint}.json"
+        # One path made once: a plan asks for thousands.
+        return Path(f"{self.root}/v1/records/{_known(fingerprint)[:2]}/{fingerprint}.json")
 
     def check(self) -> None:
         """Read which version wrote the store; a store that is not there yet passes.

@@ -84,7 +84,8 @@ class Ledger:
             for record in self._records(shard):
                 self._merge(rows, _rows(record))
         if now != seen:
-            limit = time.time_ns() - _RACY_NS
+            # The file system's clock may be another host's, and a day ahead of this one's.
+            limit = max(time.time_ns(), *now.values()) - _RACY_NS
             settled = {name: changed for name, changed in now.items() if changed < limit}
             self._index.update(rows | {_SHARDS: json.dumps(settled)})
         self._caught_up = self._index.generation

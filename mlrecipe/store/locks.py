@@ -1,20 +1,29 @@
-"""Locks that the kernel frees when their holder dies, and that say who holds them."""
+"""Locks that are free when their holder is dead, and that say who holds them.
+
+They are the kernel's where those work, and leases where they do not or where other hosts do not see
+them. Which of the two a store needs is found out when one is first taken.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-POLL = 0.05
-"""Seconds between two looks at a lock that another process holds."""
+from mlrecipe.interfaces import Memo
+from mlrecipe.store import handles
+from mlrecipe.store.handles import is_held
 
-# A forked child shares its parent's locks and would keep them when that is killed: it closes them.
-_held: set[int] = set()
+__all__ = ["holder", "is_held", "release", "remembering", "take", "tidy", "wait"]
+
+POLL = 0.05
+"""Seconds between two looks at a lock of the kernel that another process holds."""
+
+# By the folder that has the folders of locks in it, so that a store is asked once.
+_leased: dict[Path, bool] = {}
 
 
 def wait(path: Path, *, waiting: Callable[[str], None] | None = None) -> int:
@@ -22,39 +31,29 @@ def wait(path: Path, *, waiting: Callable[[str], None] | None = None) -> int:
 
     `waiting` is called with a description of each other holder that is waited for.
     """
-    told = ""
-    while (handle := take(path)) is None:
-        name = holder(path)
-        if waiting is not None and name and name != told:
-            waiting(name)
-            told = name
-        time.sleep(POLL)
-    return handle
+    handle = take(path)
+    return _wait(path, waiting or _ignore) if handle is None else handle
 
 
 def take(path: Path) -> int | None:
     """A handle on the locked file, or None when another holds it."""
-    handle = _open(path)
-    if _locked(handle) and _is_at(handle, path):
-        _sign(handle)
-        return handle
-    _close(handle)
-    return None
+    if _is_leased(path.parent):
+        from mlrecipe.store import leases
+
+        return leases.take(path)
+    from mlrecipe.store import flocks
+
+    return flocks.take(path)
 
 
 def release(path: Path, handle: int) -> None:
     """Free a lock, and remove its file so that locks do not pile up."""
     if not is_held(handle):
         return
-    if _is_at(handle, path):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if handles.is_at(handle, path):
             os.unlink(path)
-    _close(handle)
-
-
-def is_held(handle: int) -> bool:
-    """Whether this process has the lock; a forked child has none of its parent's."""
-    return handle in _held
+    handles.close(handle)
 
 
 def tidy(folder: Path) -> None:
@@ -65,56 +64,56 @@ def tidy(folder: Path) -> None:
             release(path, handle)
 
 
+@contextmanager
+def remembering(folder: Path, memo: Memo) -> Iterator[None]:
+    """In the block, know what earlier processes of this host saw of leases in and beside `folder`."""
+    from mlrecipe.store import probe
+
+    if not probe.uses_leases(folder):
+        yield
+        return
+    from mlrecipe.store import leases
+
+    leases.recall(memo.get("leases") or "")
+    yield
+    if leases.sightings() != memo.get("leases"):
+        memo.set("leases", leases.sightings())
+
+
 def holder(path: Path) -> str:
     """Who holds the lock: `pid 12 on alpha since 2026-01-31 12:00:00 UTC`; empty when unknown."""
-    with contextlib.suppress(OSError):
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    return ""
+    return _name(handles.read(path))
 
 
-def _open(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    _held.add(handle)
+def _is_leased(folder: Path) -> bool:
+    found = _leased.get(folder.parent)
+    if found is None:
+        from mlrecipe.store import probe
+
+        found = _leased[folder.parent] = probe.needs_leases(folder)
+    return found
+
+
+def _wait(path: Path, waiting: Callable[[str], None]) -> int:
+    from mlrecipe.store import leases
+
+    told, watch = "", leases.Watch()
+    while (handle := take(path)) is None:
+        text = handles.read(path)
+        name = _name(text)
+        if name and name != told:
+            waiting(name)
+            told = name
+        is_lease = _is_leased(path.parent) or leases.is_lease(text)
+        if is_lease and watch.is_silent(text):
+            leases.break_(path, text)
+        time.sleep(leases.PACE.poll if is_lease else POLL)
     return handle
 
 
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        _close(handle)
-        raise
-    return True
+def _name(text: str) -> str:
+    return text.partition("\n")[0].strip()
 
 
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether the open file still has that name: a holder removes the file on release."""
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _sign(handle: int) -> None:
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-    text = f"pid {os.getpid()} on {os.uname().nodename} since {now}\n"
-    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, text.encode(), 0)
-
-
-def _close(handle: int) -> None:
-    _held.discard(handle)
-    os.close(handle)
-
-
-def _forget_in_child() -> None:
-    for handle in _held:
-        with contextlib.suppress(OSError):
-            os.close(handle)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_forget_in_child)
+def _ignore(name: str) -> None:
+    """Waiting is nobody's concern."""

@@ -10,18 +10,22 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlrecipe.errors import StoreError
 from mlrecipe.interfaces import Digest
 from mlrecipe.store import files
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mlrecipe.store.hashing import Written
+
 MANIFEST = "manifest.json"
 DATA = "data"
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +42,42 @@ def digest_text(text: str) -> Digest:
     return _digest(b"value", text.encode("utf-8", "surrogatepass"))
 
 
-def seal(folder: Path, format_name: str) -> Sealed:
+def digest_manifest(manifest: bytes) -> Digest:
+    """The digest of the object whose `manifest.json` has these bytes."""
+    return _digest(b"object", manifest)
+
+
+def seal(folder: Path, format_name: str, written: Written | None = None) -> Sealed:
     """Hash `folder/data`, put it on the disk, make it read-only and write the manifest beside it.
+
+    Files in `written` were hashed while they were written; others are read again, in a thread, while the
+    kernel puts them on the disk.
 
     Raises:
         StoreError: there is something in `data/` that is neither a file nor a folder.
     """
+    from concurrent.futures import ThreadPoolExecutor  # not where the store is only read
+
     data = folder / DATA
-    listing = {path.relative_to(data).as_posix(): _seal_file(path) for path in _walk(data)}
+    with ThreadPoolExecutor(1) as beside:
+        files_ = {
+            path.relative_to(data).as_posix(): _seal_file(path, written or {}, beside)
+            for path in _walk(data)
+        }
+        listing = {name: (size, digest()) for name, (size, digest) in files_.items()}
     manifest = _manifest(format_name, listing)
     files.write(folder / MANIFEST, manifest)
     files.sync_folder(folder)
     size = sum(size for size, _ in listing.values())
     return Sealed(_digest(b"object", manifest), size)
+
+
+def accept(folder: Path, manifest: bytes) -> None:
+    """Put `folder/data` on the disk, read-only, with the manifest that its files were compared with."""
+    for path in _walk(folder / DATA):
+        _settle(path)
+    files.write(folder / MANIFEST, manifest)
+    files.sync_folder(folder)
 
 
 def damage(folder: Path, digest: Digest) -> str:
@@ -67,11 +94,12 @@ def damage(folder: Path, digest: Digest) -> str:
 
 def corruption(folder: Path, digest: Digest) -> str:
     """What is wrong with the object, every byte read again; empty when nothing is."""
+    from mlrecipe.store import hashing
+
     try:
         for name, (_, expected) in _read_manifest(folder, digest).items():
-            with open(folder / DATA / name, "rb", buffering=0) as file:
-                if _hash(file.fileno())[1] != expected:
-                    return f"{name} has other bytes than were written"
+            if hashing.read(folder / DATA / name) != expected:
+                return f"{name} has other bytes than were written"
     except (OSError, ValueError) as error:
         return _reason(error)
     return ""
@@ -115,26 +143,34 @@ def _walk(folder: Path) -> Iterator[Path]:
     files.sync_folder(folder)
 
 
-def _seal_file(path: Path) -> tuple[int, str]:
-    """Size and hash of a file, which from now on is read-only and on the disk."""
+def _settle(path: Path) -> None:
+    """Make a file read-only and have the kernel put it on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        sealed = _hash(handle)
         os.fchmod(handle, stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
         os.fsync(handle)
     finally:
         os.close(handle)
-    return sealed
 
 
-def _hash(handle: int) -> tuple[int, str]:
-    """Size and SHA-256 of an open file, read once."""
-    total = hashlib.sha256()
-    size = 0
-    while chunk := os.read(handle, _CHUNK):
-        total.update(chunk)
-        size += len(chunk)
-    return size, total.hexdigest()
+def _seal_file(
+    path: Path, written: Written, beside: ThreadPoolExecutor
+) -> tuple[int, Callable[[], str]]:
+    """Size and coming hash of a file, which from now on is read-only and on the disk."""
+    from mlrecipe.store import hashing
+
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        known = written.get(os.fspath(path))
+        if known is not None and known.is_of(handle):
+            digest = known.hexdigest
+        else:
+            digest = beside.submit(hashing.read, path).result
+        os.fchmod(handle, stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+        os.fsync(handle)
+        return os.fstat(handle).st_size, digest
+    finally:
+        os.close(handle)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.errors import MlrecipeError, StoreError
+from mlrecipe.errors import DataError, MlrecipeError, StoreError
 from mlrecipe.interfaces import Digest, Format
 from mlrecipe.registry import registries
 from mlrecipe.store import files, objects, values
@@ -18,8 +21,11 @@ from mlrecipe.store.records import Record
 SMALL = 32 * 1024
 """Bytes of JSON text up to which a value is kept in its record."""
 
+# Seconds in which a use is noted once: much shorter than the time for which a gc leaves what was used.
+_RECENT = 60.0
+
 # Formats that write plain values as canonical JSON text, and the one file that they then write.
-_PLAIN_FORMATS = ("json", "mapping")
+PLAIN_FORMATS = ("json", "mapping", "text")
 _PLAIN_FILE = "value.json"
 
 
@@ -39,38 +45,99 @@ def save(value: Any, name: str, format_: Format, *, draft: Path, paths: Layout) 
     Raises:
         OSError: the store cannot be written.
     """
+    from mlrecipe.store import hashing  # not where the store is only read
+
     folder = draft / "object"
     data = folder / objects.DATA
     data.mkdir(parents=True)
-    format_.save(value, data)
-    text = _small_text(data) if name in _PLAIN_FORMATS else None
+    with hashing.collecting() as written:
+        format_.save(value, data)
+    text = _small_text(data) if name in PLAIN_FORMATS else None
     if text is not None:
         digest = objects.digest_text(text)
         return Output(digest=digest, format=name, bytes=len(text.encode()), value=text)
-    sealed = objects.seal(folder, name)
-    _place(folder, paths.object(sealed.digest), sealed.digest, aside=draft / "damaged")
+    sealed = objects.seal(folder, name, written)
+    place(sealed.digest, draft=draft, paths=paths)
     return Output(digest=sealed.digest, format=name, bytes=sealed.bytes)
+
+
+def place(digest: Digest, *, draft: Path, paths: Layout) -> None:
+    """Move the whole object under `draft` to its place; a whole one that is there already stays.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    _place(draft / "object", paths.object(digest), digest, aside=draft / "damaged")
 
 
 def damage(record: Record, paths: Layout) -> str:
     """What is wrong with the record's output at a glance; empty when nothing is."""
     if record.value is None:
-        return objects.damage(paths.object(record.digest), record.digest)
+        folder = paths.object(record.digest)
+        problem = objects.damage(folder, record.digest)
+        if problem:
+            _rescue(folder, paths)  # whoever took it may have put it back meanwhile: look again
+            problem = objects.damage(folder, record.digest)
+        return problem
     is_right = objects.digest_text(record.value) == record.digest
     return "" if is_right else "its text is not what was written"
 
 
-def load(record: Record, paths: Layout) -> Any:
-    """The value, new on each call.
+def load(record: Record, paths: Layout, entry: str = "") -> Any:
+    """The value, or one entry of it, new on each call; other entries are not read where that can be.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: it is gone or damaged, or cannot be read.
+        DataError: it has no such entry.
     """
     if record.value is not None:
-        return values.decode(record.value)
-    folder = paths.object(record.digest) / objects.DATA
+        _check(record, paths)
+        return _entry(values.decode(record.value), entry, record)
+    folder = paths.object(record.digest)
+    _note_use(folder)
+    # A gc moves it twice at most, away and back, before it sees that it is in use.
+    for is_last in (False, False, True):
+        _check(record, paths)
+        before = _stamp(folder)
+        try:
+            value = _read(record, folder, entry)
+        except MlrecipeError:
+            if is_last or _stamp(folder) == before:
+                raise
+        else:
+            if is_last or _stamp(folder) == before is not None:
+                return value
+    raise AssertionError
+
+
+def restore(output: Output | Record, *, draft: Path, paths: Layout) -> None:
+    """Put an object back that a gc took before the record named it: `save` has left its own copy.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    is_gone = output.value is None and not paths.object(output.digest).exists()
+    if is_gone and (draft / "object").exists():
+        place(output.digest, draft=draft, paths=paths)
+
+
+def _check(record: Record, paths: Layout) -> None:
+    problem = damage(record, paths)
+    if problem:
+        raise StoreError(
+            f"the stored output of {record.node!r} cannot be used: {problem}",
+            hint="run again: it is then computed anew",
+        )
+
+
+def _read(record: Record, place: Path, entry: str) -> Any:
+    folder = place / objects.DATA
     try:
-        return registries["format"].get(record.format)().load(folder)
+        format_ = registries["format"].get(record.format)()
+        if entry and hasattr(format_, "load_entry"):
+            with suppress(KeyError):  # said below, with the names that there are
+                return format_.load_entry(folder, entry)
+        return _entry(format_.load(folder), entry, record)
     except MlrecipeError:
         raise
     except Exception as error:  # a format is anybody's code
@@ -78,6 +145,40 @@ def load(record: Record, paths: Layout) -> Any:
             f"format {record.format!r} cannot load the output of {record.node!r}: {error}",
             hint=f"its files are in {str(folder)!r}",
         ) from error
+
+
+def _entry(value: Any, entry: str, record: Record) -> Any:
+    if not entry:
+        return value
+    try:
+        return value[entry]
+    except (KeyError, TypeError, IndexError):
+        known = ", ".join(map(str, value)) if isinstance(value, Mapping) else "none"
+        raise DataError(
+            f"the output of {record.node!r} has no entry {entry!r}; it has: {known}", key="inputs"
+        ) from None
+
+
+def _stamp(place: Path) -> tuple[int, int] | None:
+    """Changes when the object is moved, so that a value read from half of it is noticed."""
+    with suppress(OSError):
+        found = os.lstat(place)
+        return found.st_ino, found.st_ctime_ns
+    return None
+
+
+def _note_use(place: Path) -> None:
+    """Note on the object that it is used, unless that was noted just now."""
+    with suppress(OSError):
+        if abs(time.time() - os.lstat(place).st_mtime) > _RECENT:
+            _touch(place)
+
+
+def _rescue(place: Path, paths: Layout) -> None:
+    """Take an object back that a gc is about to delete, which had decided so before it was in use."""
+    from mlrecipe.store import trash
+
+    trash.rescue(place, paths.trash)
 
 
 def _small_text(data: Path) -> str | None:
@@ -91,12 +192,37 @@ def _small_text(data: Path) -> str | None:
 def _place(folder: Path, place: Path, digest: Digest, *, aside: Path) -> None:
     """Move a whole object to its name; one that is there already stays, unless it is damaged."""
     files.make_folder(place.parent)
+    while not _moved(folder, place):
+        with suppress(FileNotFoundError):  # a gc took it away meanwhile: try again
+            _touch(place)
+            before = _stamp(place)
+            if not objects.corruption(place, digest):
+                break
+            if _stamp(place) == before:  # else it was moved while it was read
+                os.rename(place, aside)
+    files.sync_folder(place.parent)
+
+
+def _moved(folder: Path, place: Path) -> bool:
+    """Whether the object has its name now; False: there is one already."""
     try:
         os.rename(folder, place)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        if objects.corruption(place, digest):
-            os.rename(place, aside)
-            os.rename(folder, place)
-    files.sync_folder(place.parent)
+        return False
+    return True
+
+
+def _touch(place: Path) -> None:
+    """Note on the object itself that it is in use: a gc that has chosen it puts it back.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    try:
+        os.utime(place)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another user's, or a read-only store, where there is no gc
+        return

@@ -40,10 +40,15 @@ class Computation:
     """UTC time in ISO format."""
 
     seconds: float
-    """Wall time of the op."""
+    """Wall time of the op; of a node in shards: of all of them and of putting them together."""
 
     cpu_seconds: float
-    """CPU time of this process while the op ran, all threads."""
+    """CPU time of the process while the op ran, all threads, and of the processes that the op ended."""
+
+    peak_bytes: int | None = None
+    """How far the process's resident memory rose above what it was before the op, at its highest: pages
+    of files that the op read through a memory map count, other processes of the op do not. None where
+    the system does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +72,16 @@ class Record(Computation):
 
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Record))
-_KINDS: dict[str, tuple[type, ...]] = {
+_OTHER_KINDS: dict[str, tuple[type, ...]] = {
     "parts": (dict,),
     "summary": (dict,),
     "seconds": (int, float),
     "cpu_seconds": (int, float),
+    "peak_bytes": (int, type(None)),
     "bytes": (int,),
     "value": (str, type(None)),
 }
+_KINDS = tuple((name, _OTHER_KINDS.get(name, (str,))) for name in _FIELDS)
 
 
 def to_bytes(record: Record) -> bytes:
@@ -95,7 +102,8 @@ def from_bytes(data: bytes) -> Record:
     if not isinstance(fields, dict):
         raise ValueError("not a JSON table")
     check_schema(fields.pop("schema", None))
-    wrong = [name for name in _FIELDS if not isinstance(fields.get(name), _KINDS.get(name, (str,)))]
+    fields.setdefault("peak_bytes", None)  # records of before it was measured
+    wrong = [name for name, kinds in _KINDS if not isinstance(fields.get(name), kinds)]
     if wrong or len(fields) != len(_FIELDS):
         raise ValueError(f"wrong or missing fields: {', '.join(wrong) or 'there are others'}")
     if not (is_hash(fields["fingerprint"]) and is_hash(fields["digest"])):

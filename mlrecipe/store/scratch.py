@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +13,30 @@ from mlrecipe.store import locks
 
 _LOCK = ".lock"
 
+_taken: set[Path] = set()
+"""Folders that this process has taken and not given back."""
+
 
 def take(parent: Path) -> tuple[Path, int]:
     """A new empty folder, and the handle of the lock beside it that says it is in use."""
-    folder = parent / f"{os.getpid()}-{secrets.token_hex(8)}"
+    folder = parent / f"{os.getpid()}-{os.urandom(8).hex()}"
     handle = locks.wait(_lock(folder))
     os.mkdir(folder)
+    _taken.add(folder)
     return folder, handle
 
 
 def give_back(folder: Path, handle: int) -> None:
     """Remove the folder, then its lock."""
+    _taken.discard(folder)
     if locks.is_held(handle):
         _remove(folder)
         locks.release(_lock(folder), handle)
+
+
+def is_in(path: Path) -> bool:
+    """Whether the path is in a folder that this process has taken, and so will be removed soon."""
+    return not _taken.isdisjoint(path.parents)
 
 
 @contextmanager

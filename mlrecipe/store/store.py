@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlrecipe.errors import StoreError
-from mlrecipe.events import NodeWaiting, Note, emit
 from mlrecipe.interfaces import Digest, Fingerprint, Memo, Summary
 from mlrecipe.registry import registries
-from mlrecipe.store import files, formats, locks, objects, outputs, records, scratch
-from mlrecipe.store.index import DiskcacheIndex, LazyIndex
+from mlrecipe.store import (
+    files,
+    formats,
+    index_choice,
+    locks,
+    objects,
+    outputs,
+    records,
+    scratch,
+)
+from mlrecipe.store.index import Index, LazyIndex
 from mlrecipe.store.layout import Layout
 from mlrecipe.store.ledger import Ledger
 from mlrecipe.store.outputs import Output
 from mlrecipe.store.records import Computation, Record
+
+if TYPE_CHECKING:
+    from mlrecipe.store.uses import Uses
 
 
 class Store:
@@ -31,11 +41,12 @@ class Store:
         self.root = Path(root).absolute()
         self._paths = Layout(self.root)
         self._is_checked = False
+        self._uses: Uses | None = None
 
     @property
     def memo(self) -> Memo:
         """A small cache of texts, beside the records; forgets when its files cannot be used."""
-        return _Memo(self._index)
+        return _Memo(self._index, self.root)
 
     def record(self, fingerprint: Fingerprint) -> Record | None:
         """What the computation gave, if its output is there and has the right sizes.
@@ -46,8 +57,11 @@ class Store:
             StoreError: a newer mlrecipe wrote the store.
         """
         found = self.remembered(fingerprint)
-        problem = outputs.damage(found, self._paths) if found is not None else ""
-        if found is None or not problem:
+        if found is None:
+            return None
+        self._note_in_use(found.digest)  # before it is looked at: from now on no gc removes it
+        problem = outputs.damage(found, self._paths)
+        if not problem:
             return found
         _warn(f"the stored output of {found.node!r} cannot be used ({problem}): taken as missing")
         return None
@@ -61,7 +75,7 @@ class Store:
         self._check()
         path = self._paths.record(fingerprint)
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", buffering=0) as file:  # it is read in one go
                 found = records.from_bytes(file.read())
             if found.fingerprint != fingerprint:
                 raise ValueError("it is that of another computation")
@@ -82,7 +96,7 @@ class Store:
         return self._ledger.latest(recipe, node)
 
     def every(self) -> Iterator[Record]:
-        """Every record that can be read, in no order; what is wrong with others is said when they are asked for.
+        """Every record that can be read, in no order; others are told of when they are asked for.
 
         Raises:
             StoreError: a newer mlrecipe wrote the store.
@@ -100,6 +114,7 @@ class Store:
     def note_use(self, record: Record, *, recipe: str, node: str) -> None:
         """Make a record the `latest` of a node that found it rather than computed it."""
         self._check()
+        self._note_in_use(record.digest)
         now = datetime.now(timezone.utc).isoformat()
         self._ledger.note_use(record, recipe, node, now)
 
@@ -116,23 +131,22 @@ class Store:
         format_ = registries["format"].get(name)()
         with self._writing(), scratch.folder(self._made().tmp) as draft:
             output = outputs.save(value, name, format_, draft=draft, paths=self._paths)
+            self._note_in_use(output.digest)
             record = _record(computation, output, format_.describe(value))
-            return self._commit(record, draft, replace)
+            written = self.commit(record, draft, replace=replace)
+            outputs.restore(output, draft=draft, paths=self._paths)
+            return written
 
-    def load(self, record: Record) -> Any:
-        """The output, equal in value and type to what was published; a new object on each call.
+    def load(self, record: Record, *, entry: str = "") -> Any:
+        """The output, or one entry of it, equal in value and type to what was published; new on each call.
 
         Raises:
             StoreError: it is gone or damaged.
+            DataError: it has no such entry.
         """
         self._check()
-        problem = outputs.damage(record, self._paths)
-        if problem:
-            raise StoreError(
-                f"the stored output of {record.node!r} cannot be used: {problem}",
-                hint="run again: it is then computed anew",
-            )
-        return outputs.load(record, self._paths)
+        self._note_in_use(record.digest)
+        return outputs.load(record, self._paths, entry)
 
     def object_folder(self, digest: Digest) -> Path:
         """The folder of read-only files that a format wrote."""
@@ -146,8 +160,10 @@ class Store:
             StoreError: the store cannot be written.
         """
         with self._writing():
-            path = self._made().locks / self._paths.record(fingerprint).stem
-            handle = locks.wait(path, waiting=lambda name: emit(NodeWaiting(node, name)))
+            place = self._paths.record(fingerprint)
+            path = self._made().locks / place.stem
+            handle = locks.wait(path, waiting=lambda name: _tell_wait(node, name))
+        _look_again(place.parent)
         try:
             yield
         finally:
@@ -170,8 +186,8 @@ class Store:
     def tidy(self) -> None:
         """Remove what killed processes left under `tmp/` and `locks/`."""
         self._check()
-        with suppress(OSError):  # not there yet, or read-only
-            scratch.tidy(self._paths.tmp)
+        with suppress(OSError), locks.remembering(self._paths.locks, self.memo):
+            scratch.tidy(self._paths.tmp)  # not there yet, or read-only: an OSError
             locks.tidy(self._paths.locks)
 
     def close(self) -> None:
@@ -180,18 +196,19 @@ class Store:
 
     @cached_property
     def _index(self) -> LazyIndex:
-        return LazyIndex(self._paths.index, self._open_index, discard=self._discard_index)
+        folder = index_choice.place(self.root, self._paths.index)
+        return LazyIndex(folder, self._open_index, discard=self._discard_index)
 
     @cached_property
     def _ledger(self) -> Ledger:
         return Ledger(self._index, self._paths.records, self.remembered)
 
-    def _open_index(self, folder: Path) -> DiskcacheIndex:
-        return DiskcacheIndex(folder, make=self._made)
+    def _open_index(self, folder: Path) -> Index:
+        return index_choice.open_(folder, inside=self._paths.index, make=self._made)
 
     def _discard_index(self, folder: Path) -> None:
         with suppress(OSError, StoreError):  # not ours to move: go on without
-            os.rename(folder, self._made().tmp / f"index-{secrets.token_hex(8)}")
+            index_choice.discard(folder, self._paths.tmp)
             _warn("the store's index was damaged: it is made anew from the records")
 
     def _check(self) -> None:
@@ -212,8 +229,49 @@ class Store:
             reason = error.strerror or str(error)
             raise StoreError(f"cannot write to the store {str(self.root)!r}: {reason}") from error
 
-    def _commit(self, record: Record, draft: Path, replace: bool) -> Record:
-        """Give the record its name, after all that it tells of is on the disk."""
+    @property
+    def paths(self) -> Layout:
+        """Where everything is.
+
+        Raises:
+            StoreError: a newer mlrecipe wrote the store.
+        """
+        self._check()
+        return self._paths
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Turns what the system says of a failed write into a `StoreError`."""
+        return self._writing()
+
+    def rows(self, prefix: str) -> dict[str, str]:
+        """Rows of the index by key, of those keys that begin so; makes no files."""
+        if not self._index.is_there:
+            return {}
+        rows = {key: self._index.get(key) for key in self._index.keys(prefix)}
+        return {key: row for key, row in rows.items() if row}
+
+    @contextmanager
+    def using(self, needed: Iterable[Record]) -> Iterator[bool]:
+        """Keep these outputs, and all that the block finds, loads and publishes, from a gc elsewhere.
+
+        Yields whether each of them is there. A store that cannot be written has no gc either.
+        """
+        from mlrecipe.store import uses
+
+        wanted = [record for record in needed if record.value is None]
+        with ExitStack() as stack:
+            with suppress(OSError, StoreError):
+                self._uses = stack.enter_context(uses.noting(self._made().tmp))
+            stack.callback(self._use_no_more)
+            self._note_in_use(*(record.digest for record in wanted))
+            yield all(self._paths.object(record.digest).exists() for record in wanted)
+
+    def commit(self, record: Record, draft: Path, *, replace: bool = False) -> Record:
+        """Give the record its name, after all that it tells of is on the disk; for modules of the store.
+
+        An earlier record of the same computation stays, unless `replace`: use what is returned.
+        """
+        self._note_in_use(record.digest)
         path = draft / "record.json"
         data = records.to_bytes(record)
         files.write(path, data)
@@ -230,20 +288,28 @@ class Store:
         self._ledger.add(written)
         return written
 
+    def _use_no_more(self) -> None:
+        self._uses = None
+
+    def _note_in_use(self, *digests: Digest) -> None:
+        if self._uses is not None:
+            self._uses.add(digests)
+
 
 class _Memo:
     """Texts in the index."""
 
-    def __init__(self, index: LazyIndex) -> None:
+    def __init__(self, index: LazyIndex, root: Path) -> None:
         self._index = index
+        self._root = root
 
     def get(self, key: str) -> str | None:
         """The text stored under `key`, or None."""
         return self._index.get(f"memo:{key}") if _is_text(key) else None
 
     def set(self, key: str, value: str) -> None:
-        """Remember `value` under `key`."""
-        if _is_text(key) and _is_text(value):
+        """Remember `value` under `key`, if there is a store: looking at a recipe makes none."""
+        if _is_text(key) and _is_text(value) and self._root.is_dir():
             self._index.update({f"memo:{key}": value})
 
 
@@ -262,5 +328,19 @@ def _record(computation: Computation, output: Output, summary: Summary) -> Recor
     return Record(**told, **kept, summary=asdict(summary))
 
 
+def _look_again(folder: Path) -> None:
+    """Have NFS forget which names were missing there: a record may have come while we waited."""
+    with suppress(OSError):
+        os.close(os.open(folder, os.O_RDONLY))
+
+
+def _tell_wait(node: str, holder: str) -> None:
+    from mlrecipe.events import NodeWaiting, emit
+
+    emit(NodeWaiting(node, holder))
+
+
 def _warn(text: str) -> None:
+    from mlrecipe.events import Note, emit  # late: where all is well nothing is said
+
     emit(Note(text, level="warning"))

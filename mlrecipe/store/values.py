@@ -20,17 +20,17 @@ RETURNABLE = (
 _DECIMAL_BITS = 10_000
 
 
-def encode(value: Any) -> str:
+def encode(value: Any, path: str = "value") -> str:
     """The value as canonical JSON text: equal values of equal types give equal text.
 
     The order of a dict is part of its value; the order of a set is not. What JSON lacks is an
-    object with one key that starts with `$`: `{"$tuple":[1,2]}`.
+    object with one key that starts with `$`: `{"$tuple":[1,2]}`. Errors call the value `path`.
 
     Raises:
         DataError: some part of the value has another type; the message says where it is.
     """
     try:
-        return _dump(_tag(value, "value"))
+        return _dump(_tag(value, path))
     except RecursionError:
         raise DataError("the value is nested too deeply, or holds itself") from None
 
@@ -136,6 +136,9 @@ _TAGGERS: Mapping[type, Callable[[Any, str], Any]] = {
     datetime: _tag_datetime,
     date: _tag_date,
 }
+
+TYPES = frozenset(_TAGGERS)
+"""What `encode` takes: these types, not their subclasses."""
 
 
 def _untag(tagged: Any) -> Any:

@@ -5,6 +5,7 @@ Each says on its standard output how far it is, and waits for its standard input
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe.events import listening
-from mlrecipe.store import Store
+from mlrecipe.store import Store, index_choice
 from tests.store.pages import BOOK, computation, fingerprint
 
 CALLS = ("mkdir", "fchmod", "fsync", "link", "rename", "unlink")
@@ -74,6 +75,22 @@ def hold(store: Store) -> None:
         sys.stdin.read()
 
 
+def hold_named(store: Store, name: str) -> None:
+    """Hold the lock of a computation, with a scratch folder, until the input is closed."""
+    with store.scratch(), store.lock(fingerprint(name), name):
+        say(str(os.getpid()))
+        sys.stdin.read()
+
+
+def hold_and_publish(store: Store, value: str) -> None:
+    """Hold the lock of `clean` until the input is closed; publish a text, then leave."""
+    with store.scratch() as folder, store.lock(fingerprint("clean"), "clean"):
+        say(str(os.getpid()))
+        sys.stdin.read()
+        (folder / "part").write_text(value)
+        say(store.publish(value, computation()).value)
+
+
 def hold_with_child(store: Store) -> None:
     """Hold the lock of `clean`; a forked child, whose pid is said, lives on."""
     with store.lock(fingerprint("clean"), "clean"):
@@ -93,20 +110,55 @@ def keep_scratch(store: Store) -> None:
         sys.stdin.read()
 
 
+def read_light(store: Store) -> None:
+    """Read what `clean` gave and tidy up; say which modules that lock are there."""
+    record = store.record(fingerprint("clean"))
+    store.latest("imdb.toml", "clean")
+    store.memo.get("key")
+    store.tidy()
+    assert record is not None
+    say(str([name for name in ("flocks", "leases") if f"mlrecipe.store.{name}" in sys.modules]))
+
+
+def index_modules(store: Store) -> None:
+    """Publish and look up; say which index was imported."""
+    assert store.has_own(store.publish("x", computation()).own)
+    say(json.dumps({
+        "diskcache": "diskcache" in sys.modules,
+        "sqlite": "mlrecipe.store.sqlite_index" in sys.modules,
+    }))  # fmt: skip
+
+
+def fill_index(store: Store, size: str) -> None:
+    """Fork processes that all set rows in an index in the store's place; say how many failed."""
+    say(str(_fork(int(size), lambda number: _fill(store.root, number))))
+
+
+def _fill(folder: Path, number: int) -> int:
+    index = index_choice.open_(folder, inside=folder, make=lambda: None)
+    for i in range(20):
+        index.update({f"{number}:{i}": "x" * i})
+    return 0 if index.get(f"{number}:0") == "" else 1
+
+
 def swarm(store: Store, size: str) -> None:
     """Fork processes that all use the new store at once, and say how many failed."""
+    say(str(_fork(int(size), lambda number: _use(store, number))))
+
+
+def _fork(size: int, work: Callable[[int], int]) -> int:
     gate, opener = os.pipe()
     children = []
-    for number in range(int(size)):
+    for number in range(size):
         child = os.fork()
         if child == 0:
             os.close(opener)
             os.read(gate, 1)
-            os._exit(_use(store, number))
+            os._exit(work(number))
         children.append(child)
     os.close(opener)
     codes = [os.waitpid(child, 0)[1] for child in children]
-    say(str(sum(code != 0 for code in codes)))
+    return sum(code != 0 for code in codes)
 
 
 def _use(store: Store, number: int) -> int:

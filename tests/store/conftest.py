@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mlrecipe.events import Event, listening
-from mlrecipe.store import Store
+from mlrecipe.store import Store, leases
 
 Child = Callable[..., "subprocess.Popen[str]"]
 
@@ -42,7 +43,7 @@ def child(tmp_path: Path) -> Iterator[Child]:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.store.child", what, str(root), *rest],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": str(project)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(project), *_extra()])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,3 +58,58 @@ def child(tmp_path: Path) -> Iterator[Child]:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+@pytest.fixture
+def custom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has every Python process started from here run a few lines first."""
+    folder = tmp_path / "custom"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *_extra()]))
+
+    def add(lines: str) -> None:
+        with open(folder / "sitecustomize.py", "a") as file:
+            file.write(f"{lines}\n")
+
+    return add
+
+
+@pytest.fixture
+def pace(custom: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets how fast leases are, here and in other processes."""
+
+    def set_(beat: float = 0.05, patience: float = 2.0) -> None:
+        made = leases.Pace(beat=beat, patience=patience, poll=0.02)
+        monkeypatch.setattr(leases, "PACE", made)
+        custom("from mlrecipe.store import leases")
+        custom(f"leases.PACE = leases.{made!r}")
+
+    return set_
+
+
+@pytest.fixture(params=["flock", "lease"])
+def locking(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, pace: Callable[..., None]
+) -> str:
+    """Each kind of lock, here and in other processes."""
+    monkeypatch.setenv("MLRECIPE_LOCKS", request.param)
+    if request.param == "lease":
+        pace()
+    return str(request.param)
+
+
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: waits for the disk tell nothing of a kill."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        yield Path(name)
+
+
+def _extra() -> list[str]:
+    """What is on the path of new processes."""
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]

@@ -14,17 +14,6 @@ from mlrecipe.store import Store, objects
 from tests.store.pages import BOOK, computation, fingerprint
 
 
-@pytest.fixture
-def quick_folder(tmp_path):
-    """A folder in memory where there is one: waits for the disk tell nothing of a kill."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as name:
-        yield Path(name)
-
-
 def check(root, value):
     """Only whole results are visible, the next publish works, and nothing else stays."""
     store = Store(root)
@@ -40,9 +29,13 @@ def check(root, value):
     store.close()
 
 
-@pytest.mark.parametrize(("kind", "value", "least"), [("book", BOOK, 20), ("small", "small", 10)])
+@pytest.mark.parametrize(
+    ("kind", "value", "least", "locking"),
+    [("book", BOOK, 20, "flock"), ("small", "small", 10, "flock"), ("small", "small", 10, "lease")],
+    indirect=["locking"],
+)
 def test_store_29_kill_at_each_point_of_a_publish_in_a_new_store(
-    child, quick_folder, kind, value, least
+    child, quick_folder, kind, value, least, locking
 ):
     """Killed before any call that changes the disk, a publish is either not there or whole."""
     said, _ = child("die_at_each_point", kind, root=quick_folder).communicate()
@@ -75,6 +68,7 @@ def test_experiment_20_after_a_kill_the_same_computation_succeeds(child, store):
     assert store.load(record) == BOOK
 
 
+@pytest.mark.usefixtures("locking")
 def test_tidy_leaves_what_a_living_process_uses(child, store):
     """A scratch folder is left over when its process is dead, not when it is old."""
     process = child("keep_scratch")
@@ -134,8 +128,16 @@ def test_two_processes_that_publish_one_computation_agree(child, store):
     assert store.load(record) in ("left", "right")
 
 
-def test_store_46_64_processes_open_a_new_store_at_once(child, quick_folder):
+@pytest.mark.parametrize(
+    ("index", "locking"),
+    [("diskcache", "flock"), ("sqlite", "flock"), ("sqlite", "lease")],
+    indirect=["locking"],
+)
+def test_store_46_64_processes_open_a_new_store_at_once(
+    child, quick_folder, monkeypatch, index, locking
+):
     """Making the folders, the markers and the index is a race that nobody loses."""
+    monkeypatch.setenv("MLRECIPE_INDEX", index)
     store = Store(quick_folder / "store")
 
     output, _ = child("swarm", "64", root=store.root).communicate()
@@ -146,9 +148,13 @@ def test_store_46_64_processes_open_a_new_store_at_once(child, quick_folder):
     store.close()
 
 
+@pytest.mark.parametrize("kind", ["diskcache", "sqlite"])
 @pytest.mark.parametrize("index", ["kept", "deleted"])
-def test_store_40_a_read_only_store_serves_hits_and_refuses_writes_clearly(child, index):
+def test_store_40_a_read_only_store_serves_hits_and_refuses_writes_clearly(
+    child, monkeypatch, index, kind
+):
     """Records, outputs and look-ups work without writing; a publish says what is wrong."""
+    monkeypatch.setenv("MLRECIPE_INDEX", kind)
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
         root = Path(name) / "store"
