@@ -17,7 +17,7 @@ DEMO := build/demo
 DEMO_ACCURACY := 0.75
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-real test-pythons lint format docs bench clean
+.PHONY: help setup demo test test-real test-pythons lint format docs bench bench-engines clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ docs: $(READY) ## write docs/reference from the code, and check that every link 
 bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); tables for docs/benchmarks.md
 	$(BIN)/python tests/benchmarks/noop.py
 	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
+
+bench-engines: $(READY) ## nothing to do, beside DVC and Snakemake (installed under build/peers; needs an index of packages)
+	$(BIN)/python -m tests.benchmarks.engines --peers build/peers
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

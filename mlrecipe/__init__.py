@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from mlrecipe.errors import DataError
-from mlrecipe.events import progress
 from mlrecipe.interfaces import Column, DatasetSource, File, ModelSource, Split, TokenizerSource
 from mlrecipe.registry import (
     callback,
@@ -18,6 +17,7 @@ from mlrecipe.registry import (
 )
 
 if TYPE_CHECKING:
+    from mlrecipe.events import progress as progress
     from mlrecipe.pipeline.notebook import output as output
 
 __version__ = "0.1.0"
@@ -45,9 +45,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`output` is imported when it is asked for: a plugin needs none of what it brings along."""
+    """`output` and `progress` are imported when they are asked for: few need what they bring along."""
     if name == "output":
         from mlrecipe.pipeline.notebook import output
 
         return output
+    if name == "progress":
+        from mlrecipe.events import progress
+
+        return progress
     raise AttributeError(f"module 'mlrecipe' has no attribute {name!r}")

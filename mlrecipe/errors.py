@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -109,8 +108,10 @@ def _order(problem: Problem) -> tuple[str, int, int, int, str]:
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate nearest to `name`, or None when nothing is near."""
+    import difflib  # late: a plugin's `import mlrecipe` and a TAB go without
+
     folded = {candidate.lower().replace("_", "-"): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), folded, n=1, cutoff=0.62)
     return folded[near[0]] if near else None
 
 

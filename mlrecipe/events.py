@@ -63,6 +63,9 @@ class Progress(Event):
     values: Mapping[str, float] = field(default_factory=dict)
     """Numbers worth showing beside the bar, such as the running loss."""
 
+    node: str = ""
+    """Whose it is, where several nodes are at work; by default that of what began last."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageStarted(Event):
@@ -89,6 +92,9 @@ class Note(Event):
 
     text: str
     level: str = "info"
+
+    node: str = ""
+    """Whose it is, where several nodes are at work."""
 
 
 _sink: ContextVar[Callable[[Event], None] | None] = ContextVar("mlrecipe_events", default=None)

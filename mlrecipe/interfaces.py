@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,6 +85,25 @@ class Format(Protocol):
 
     def describe(self, value: Any) -> Summary:
         """What `inspect` shows of the value; reads at most a bounded number of rows' content."""
+
+
+@runtime_checkable
+class RowFormat(Format, Protocol):
+    """A format of values that have rows, and so can be worked on in shards."""
+
+    def part(self, value: Any, rows: Callable[[int], range]) -> Any:
+        """The rows that `rows` picks of their number, of each split where there are splits.
+
+        Raises:
+            DataError: this value has no rows.
+        """
+
+    def join(self, parts: Sequence[Any]) -> Any:
+        """The rows of all parts in order, not copied into memory where the type allows.
+
+        Raises:
+            DataError: the parts are not of one shape; the message says how they differ.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ def load(plugins: Sequence[Plugin], *, project: Path) -> None:
             importlib.import_module(plugin.module)
         except MlrecipeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin does not decide how the command ends
             raise PluginError(
                 _explain(plugin, error, project), hint=_hint(plugin, error)
             ) from error
@@ -62,7 +62,7 @@ def _packages_above(plugin: Plugin, project: Path) -> None:
             _package(name, folder)
 
 
-def _explain(plugin: Plugin, error: Exception, project: Path) -> str:
+def _explain(plugin: Plugin, error: BaseException, project: Path) -> str:
     """The error with the frames that are the project's own."""
     frames = [
         frame
@@ -79,7 +79,7 @@ def _explain(plugin: Plugin, error: Exception, project: Path) -> str:
     return "\n".join(lines)
 
 
-def _hint(plugin: Plugin, error: Exception) -> str | None:
+def _hint(plugin: Plugin, error: BaseException) -> str | None:
     """What to write when an absolute import names a file of the project."""
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and plugin.path.with_name(f"{missing.partition('.')[0]}.py").is_file():

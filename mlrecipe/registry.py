@@ -131,6 +131,7 @@ def op(
     ignore: tuple[str, ...] = (),
     version: str = "",
     cache: bool = True,
+    rowwise: bool = False,
 ) -> Callable[[T], T]:
     """Register a function as an op.
 
@@ -144,6 +145,8 @@ def op(
         ignore: parameters that cannot change the output, such as `num_workers`.
         version: a hand-set part of the fingerprint.
         cache: False for an op that must run every time.
+        rowwise: True for an op of which each row of output hangs on one row of its first input alone, in
+            their order, so that a recipe may cut that input into `shards`; other inputs are given whole.
     """
     return _decorate("op", name)
 

@@ -13,8 +13,12 @@ _concealed: set[str] = set()
 def conceal(value: str) -> str:
     """Note a value that must never be shown; gives it back."""
     if len(value) >= _SHORTEST:
+        from urllib.parse import quote, quote_plus
+
+        escaped = (json.dumps(value, ensure_ascii=each)[1:-1] for each in (True, False))
+        shown = repr(value.encode("utf-8", "surrogateescape"))[2:-1]
         _concealed.update(
-            (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+            (value, *escaped, quote(value), quote(value, safe=""), quote_plus(value), shown)
         )
     return value
 

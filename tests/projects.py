@@ -178,14 +178,14 @@ class Work:
         return list(self.plan(*overrides).by_node[node].reasons)
 
     def prepare(
-        self, *overrides: str, recipe: str = "recipe.toml", **options: list[str]
+        self, *overrides: str, recipe: str = "recipe.toml", jobs: int = 1, **options: list[str]
     ) -> Results:
         """Plan and execute the recipe."""
         request = self.request(*overrides, recipe=recipe)
         store = self.store
         planned = make_plan(request, store, **options)
         plugins.load(request.catalog.plugins, project=self.folder)
-        return execute(planned, request, store)
+        return execute(planned, request, store, jobs=jobs)
 
     def output(self, node: str, *overrides: str) -> object:
         """The output of a node, made if need be."""

@@ -64,7 +64,9 @@ def test_commands_on_the_pages_exist(page: Path) -> None:
 
 def _files(page: str, folder: Path) -> list[Path]:
     """The files that a page shows, in blocks that begin with a comment of their path."""
-    blocks = re.findall(r"```(?:toml|python)\n# (\S+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    blocks = re.findall(
+        r"```(?:toml|python)\n# (\S+)\n(.*?)```", (ROOT / page).read_text(), re.DOTALL
+    )
     for name, text in blocks:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

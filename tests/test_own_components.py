@@ -33,9 +33,12 @@ def use(section: str, folder: Path) -> None:
     (folder / name).write_text(code)
     recipe = tomli.loads((folder / "demo.toml").read_text())
     train = recipe["train"] | values.pop("train", {})
+    nodes = recipe["nodes"] | values.pop("nodes", {})
     if "metrics" not in values.get("task", {"metrics": ()}):
         values["task"]["metrics"] = recipe["task"]["metrics"]
-    (folder / "demo.toml").write_text(tomli_w.dumps(recipe | values | {"train": train}))
+    (folder / "demo.toml").write_text(
+        tomli_w.dumps(recipe | values | {"train": train, "nodes": nodes})
+    )
 
 
 def log_of(folder: Path) -> str:
@@ -43,9 +46,24 @@ def log_of(folder: Path) -> str:
     return path.read_text()
 
 
-def test_the_page_has_the_four() -> None:
-    """No example is left out of the next test."""
-    assert set(SECTIONS) == {"metric", "task", "model", "callback"}
+def test_the_page_has_the_five() -> None:
+    """No example is left out of the next tests."""
+    assert set(SECTIONS) == {"metric", "task", "model", "callback", "format"}
+
+
+def test_the_example_of_a_format_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A node gives a value of a type of one's own, which `inspect` knows."""
+    create(tmp_path)
+    use(SECTIONS["format"], tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert command(["prepare", "demo.toml", "vocabulary"]) == 0
+    capsys.readouterr()
+
+    assert command(["inspect", "vocabulary", "demo.toml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["text"] == "100 words"
 
 
 @pytest.mark.parametrize(

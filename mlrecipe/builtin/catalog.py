@@ -47,7 +47,6 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
             "builtins.bool",
             "builtins.int",
             "builtins.float",
-            "builtins.str",
             "builtins.bytes",
             "builtins.list",
             "builtins.tuple",
@@ -57,9 +56,19 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
             "datetime.datetime",
         ),
     ),
+    "files": (f"{_HERE}.formats.path:PathFormat", ("pathlib.Path", "pathlib._local.Path")),
     "mapping": (f"{_HERE}.formats.plain:MappingFormat", ("builtins.dict",)),
     "numpy": (f"{_HERE}.formats.array:NumpyFormat", ("numpy.ndarray",)),
     "tensor": (f"{_HERE}.formats.array:TensorFormat", ("torch.Tensor",)),
+    "text": (f"{_HERE}.formats.plain:TextFormat", ("builtins.str",)),
+    "transformers-model": (
+        f"{_HERE}.formats.huggingface:ModelFormat",
+        ("transformers.modeling_utils.PreTrainedModel",),
+    ),
+    "transformers-tokenizer": (
+        f"{_HERE}.formats.huggingface:TokenizerFormat",
+        ("transformers.tokenization_utils_base.PreTrainedTokenizerBase",),
+    ),
 }
 
 TASKS = {"text-classification": f"{_HERE}.tasks.text_classification:TextClassification"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -51,32 +51,62 @@ COMMANDS = {
     "show": "show:show",
     "options": "choices:options",
     "list": "listing:list_",
+    "cache": "cache:cache",
     "import": "importing:import_",
     "schema": "schema:schema",
     "completion": "shells:completion",
 }
 """Command → module of `cli` and function, in the order in which one needs them."""
 
+GROUPS = {
+    "cache": {
+        "list": "holdings:list_",
+        "du": "cache:du",
+        "verify": "cache:verify",
+        "gc": "removal:gc",
+        "rm": "removal:rm",
+        "pin": "holdings:pin",
+        "push": "remote:push",
+        "pull": "remote:pull",
+    },
+}
+"""Command that has commands of its own → these, in the same way; its function only has its help."""
+
 
 class _Commands(TyperGroup):
     """Commands whose modules are imported when they are asked for: `prepare` need not pay for `train`."""
 
+    table = COMMANDS
+
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return list(self.table)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise RequestError(f"no command {args[0]!r}", hint=did_you_mean(args[0], COMMANDS))
+        if args[0] not in self.table and not args[0].startswith("-"):
+            named = " ".join([*ctx.command_path.split()[1:], args[0]])
+            raise RequestError(f"no command {named!r}", hint=did_you_mean(args[0], self.table))
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, name: str) -> Any:
-        if name not in COMMANDS:
+        if name not in self.table:
             return None
-        module, _, function = COMMANDS[name].partition(":")
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        module, _, function = self.table[name].partition(":")
         found = getattr(importlib.import_module(f"mlrecipe.cli.{module}"), function)
+        if self.table is COMMANDS and name in GROUPS:
+            return _group(name, found)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(name)(expanded(found))
         return typer.main.get_command(alone)
+
+
+def _group(name: str, described: Callable[..., None]) -> Any:
+    """A command that has commands of its own."""
+    kind = type(f"_{name.title()}Commands", (_Commands,), {"table": GROUPS[name]})
+    alone = typer.Typer(
+        cls=kind, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    alone.callback()(described)
+    return typer.main.get_command(alone)
 
 
 app = typer.Typer(
@@ -134,7 +164,7 @@ def run(arguments: list[str]) -> int:
     arguments = _flags_first(arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="mlrecipe")
-        sys.stdout.flush()
+        render.flush()
     except MlrecipeError as error:
         if "--traceback" in arguments:
             render.traceback()
@@ -149,7 +179,6 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except (BrokenPipeError, render.ReaderGone):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if code == INTERRUPTED:  # typer makes this of a Ctrl-C
         render.interrupted()

@@ -125,7 +125,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def _facts(request: Request) -> str:
     recipe = request.loaded.recipe
-    parts = [f"{len(recipe.nodes)} nodes"]
+    parts = [f"{len(recipe.nodes)} node{'s' * (len(recipe.nodes) != 1)}"]
     if recipe.task is not None:
         parts.append(f"task {recipe.task.use}")
     if recipe.model is not None:

@@ -14,7 +14,7 @@ from mlrecipe.cli import render
 from mlrecipe.cli.options import NONE, Json, RecipeArgument
 from mlrecipe.cli.session import Session
 from mlrecipe.code.defaults import REQUIRED, Unreadable
-from mlrecipe.errors import RecipeError, RequestError, did_you_mean
+from mlrecipe.errors import Problem, RecipeError, RequestError, did_you_mean
 from mlrecipe.recipe.files import INVALID
 from mlrecipe.recipe.keys import dotted, table_at
 from mlrecipe.recipe.layers import UNRESOLVED
@@ -26,6 +26,9 @@ from mlrecipe.recipe.shape import component_kind
 WIDTH = 100
 _VALUE = 40
 """Characters of a value that are shown without -v."""
+
+_PROBLEMS = 5
+"""Problems of the recipe that are shown."""
 
 Prefix = Annotated[
     str,
@@ -52,8 +55,9 @@ def options(
     """
     session = Session.of(recipe)
     loading = load(session.path, overrides, here=session.here, memo=session.store.memo)
-    if any(problem.message.startswith(INVALID) for problem in loading.problems):
+    if any(_hides_all(problem, loading) for problem in loading.problems):
         raise RecipeError(loading.problems, subject=loading.shown)
+    _warn(loading)
     every = list(settable(loading))
     keys = [item for item in every if _is_below(item.key, prefix)]
     groups = [g for g in loading.groups.values() if _is_below(f"variant.{g.name}", prefix)]
@@ -64,6 +68,16 @@ def options(
         return
     for line in _lines(loading, groups, keys, is_whole=ctx.obj.is_verbose):
         render.out(line)
+
+
+def _hides_all(problem: Problem, loading: Loading) -> bool:
+    """Whether the recipe's own text cannot be read; a plugin that cannot hides only what it has."""
+    return problem.file == loading.shown and problem.message.startswith(f"{INVALID} TOML")
+
+
+def _warn(loading: Loading) -> None:
+    for problem in loading.problems[:_PROBLEMS]:
+        render.warn(str(problem))
     if loading.problems:
         count = len(loading.problems)
         render.warn(

@@ -24,8 +24,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 
 OPTIONS: Mapping[str, str] = {
     "--set": "KEY=VALUE", "--unset": "KEY", "--pick": "GROUP=OPTION", "--set-file": "FILE",
-    "--force": "NODE", "--run": "ID", "--recipe": "RECIPE", "--json": "", "--verbose": "",
-    "--quiet": "", "--traceback": "", "--offline": "", "-v": "", "-q": "",
+    "--force": "NODE", "--jobs": "N", "-j": "N", "--run": "ID", "--recipe": "RECIPE", "--json": "",
+    "--verbose": "", "--quiet": "", "--traceback": "", "--offline": "", "--update": "", "-v": "", "-q": "",
 }  # fmt: skip
 """Option → what its help calls its value; empty where it takes none."""
 

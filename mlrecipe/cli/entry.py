@@ -14,6 +14,18 @@ def main() -> None:
         from mlrecipe.cli import complete
 
         sys.exit(complete.main(sys.argv[2:]))
-    from mlrecipe.cli import app
+    from mlrecipe.cli import collector
 
-    app.main()
+    collector.search_rarely()
+    try:
+        for stream in (sys.stdout, sys.stderr):  # whatever the terminal cannot show is written out
+            if stream is not None and stream.encoding.lower() not in ("utf-8", "utf8"):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        from mlrecipe.cli import app
+
+        app.main()
+    except KeyboardInterrupt:  # before anything was begun
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    finally:
+        collector.end()

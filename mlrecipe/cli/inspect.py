@@ -84,6 +84,7 @@ def _facts(
         "created": record.created if record else None,
         "seconds": record.seconds if record else None,
         "cpu_seconds": record.cpu_seconds if record else None,
+        "peak_bytes": record.peak_bytes if record else None,
         "bytes": record.bytes if record else None,
         "format": record.format if record else None,
         "summary": {k: v for k, v in record.summary.items() if k != "sample"} if record else None,
@@ -135,7 +136,7 @@ def _show(session: Session, step: Step, record: Record | None) -> None:
             ("fingerprint", record.fingerprint[:16]),
             ("digest", record.digest[:16]),
             ("made", f"{record.created[:19].replace('T', ' ')} UTC in {render.duration(record.seconds)} "
-                     f"({render.duration(record.cpu_seconds)} of CPU)"),
+                     f"({render.duration(record.cpu_seconds)} of CPU{_peak(record)})"),
             ("size", render.size(record.bytes)),
             *_summary(record),
         ]  # fmt: skip
@@ -150,6 +151,10 @@ def _show(session: Session, step: Step, record: Record | None) -> None:
         render.out(
             f"\nnothing stored yet; make it with: mlrecipe prepare {session.shown} {step.node.name}"
         )
+
+
+def _peak(record: Record) -> str:
+    return "" if record.peak_bytes is None else f", {render.size(record.peak_bytes)} of memory"
 
 
 def _summary(record: Record) -> list[tuple[str, str]]:

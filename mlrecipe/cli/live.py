@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mlrecipe import events
@@ -40,23 +42,38 @@ class _Guarded:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(redact(text))
+        try:
+            self._stream.write(redact(text))
+        except OSError:  # nobody reads it any more: the work goes on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
+@dataclass(slots=True)
+class _Work:
+    """A node or stage that is at work."""
+
+    began: float
+    said: float
+    """When something was last said of it."""
+
+    last: events.Progress | None = None
+    task: TaskID | None = None
+    """Its bar."""
+
+
 class _Plain:
-    """One line for what begins, ends or takes long."""
+    """One line for what begins, ends or takes long; several nodes may be at work at once."""
 
     def __init__(self, *, shows_hits: bool = False) -> None:
         self._shows_hits = shows_hits
         self._lock = threading.Lock()
-        self._subject = ""
-        self._began = self._said = time.monotonic()
+        self._works: dict[str, _Work] = {}
+        self._said = time.monotonic()
         self._pace = HEARTBEAT
-        self._last: events.Progress | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -80,56 +97,76 @@ class _Plain:
             case events.NodeWaiting(node=node, holder=holder):
                 self.line(f"{node}: waiting for {holder}, whose result will be used")
             case events.NodeFinished(node=node, status="run", seconds=seconds, rows=rows):
-                self._end()
+                self._end(node)
                 self.line(f"{node}: done in {render.duration(seconds)}{_rows(rows, seconds)}")
             case events.NodeFinished(node=node, status="hit") if self._shows_hits:
                 self.line(f"{node}: in the store")
             case events.NodeFailed(node=node):
-                self._end()
+                self._end(node)
                 self.line(render.styled(f"{node}: failed", "red", to=sys.stderr))
             case events.StageStarted(stage=stage, facts=facts):
-                self._begin(stage)
-                self._pace = 3 * HEARTBEAT
+                self._begin_stage(stage)
                 self.line(f"{stage}: {facts}")
             case events.EpochFinished():
                 self.line(_epoch(event))
-            case events.Note(text=text, level="warning"):
-                render.warn(text)
-            case events.Note(text=text):
-                self.line(text)
-            case events.Progress():
-                self.progress(event)
+            case events.Note(text=text, level="warning", node=node):
+                render.warn(_of(node, text))
+            case events.Note(text=text, node=node):
+                self.line(_of(node, text))
+            case events.Progress(node=node):
+                self.progress(event, node)
 
     def line(self, text: str) -> None:
         self._said = time.monotonic()
         render.say(text)
 
-    def progress(self, event: events.Progress) -> None:
-        self._last = event
-        if time.monotonic() - self._said >= self._pace:
-            self.line(f"{self._subject}: {_how_far(event, time.monotonic() - self._began)}")
+    def progress(self, event: events.Progress, node: str) -> None:
+        work = self._work(node)
+        if work is not None:
+            work.last = event
+            self._remind()
+
+    def _work(self, node: str) -> _Work | None:
+        """The work of a node; of none in particular, what began last."""
+        if not node:
+            return list(self._works.values())[-1] if self._works else None
+        return self._works.get(node)
+
+    def _begin_stage(self, stage: str) -> None:
+        for subject in list(self._works):
+            self._end(subject)
+        self._begin(stage)
+        self._pace = 3 * HEARTBEAT
 
     def _begin(self, subject: str) -> None:
-        self._subject, self._last = subject, None
-        self._began = time.monotonic()
+        now = time.monotonic()
+        self._works[subject] = _Work(began=now, said=now)
         self._pace = HEARTBEAT
         if self._thread is None:
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
 
-    def _end(self) -> None:
-        self._subject, self._last = "", None
+    def _end(self, subject: str) -> None:
+        self._works.pop(subject, None)
 
     def _beat(self) -> None:
         """Say that work goes on when an op itself says nothing."""
         while not self._over.wait(0.5):
             with self._lock:
-                now = time.monotonic()
-                if self._subject and now - self._said >= self._pace:
-                    far = _how_far(self._last, now - self._began) if self._last else "still running"
-                    self.line(
-                        f"{self._subject}: {far}, {render.duration(now - self._began)} so far"
-                    )
+                self._remind()
+
+    def _remind(self) -> None:
+        """After a while without a line, say how far that is of which nothing was said for longest."""
+        now = time.monotonic()
+        if not self._works or now - self._said < self._pace:
+            return
+        subject = min(self._works, key=lambda name: self._works[name].said)
+        work = self._works[subject]
+        work.said = now
+        seconds = now - work.began
+        far = _how_far(work.last, seconds) if work.last else "still running"
+        ends = far.endswith(" left")
+        self.line(f"{subject}: {far}" + ("" if ends else f", {render.duration(seconds)} so far"))
 
 
 class _Silent(_Plain):
@@ -138,16 +175,16 @@ class _Silent(_Plain):
 
 
 class _Bars(_Plain):
-    """A bar for what runs now, lines above it for what is done."""
+    """A bar for each that runs now, lines above them for what is done."""
 
     def __init__(self, *, shows_hits: bool = False) -> None:
         super().__init__(shows_hits=shows_hits)
         self._bars: RichProgress | None = None
-        self._task: TaskID | None = None
 
     def __exit__(self, *_: object) -> None:
         super().__exit__(*_)
-        self._end()
+        for subject in list(self._works):
+            self._end(subject)
 
     def line(self, text: str) -> None:
         self._said = time.monotonic()
@@ -156,25 +193,30 @@ class _Bars(_Plain):
         else:
             render.say(text)
 
-    def progress(self, event: events.Progress) -> None:
-        if self._bars is None or self._task is None:
+    def progress(self, event: events.Progress, node: str) -> None:
+        work = self._work(node)
+        if self._bars is None or work is None or work.task is None:
             return
-        seconds = time.monotonic() - self._began
+        seconds = time.monotonic() - work.began
         note = "  ".join([_speed(event, seconds), *_values(event.values)]).strip()
-        self._bars.update(self._task, completed=event.done, total=event.total, note=note)
+        self._bars.update(work.task, completed=event.done, total=event.total, note=note)
 
     def _begin(self, subject: str) -> None:
-        self._end()
-        self._subject, self._began = subject, time.monotonic()
-        self._bars = _make_bars()
-        self._bars.start()
-        self._task = self._bars.add_task(subject, total=None, note="")
+        if self._bars is None:
+            self._bars = _make_bars()
+            self._bars.start()
+        now = time.monotonic()
+        task = self._bars.add_task(subject, total=None, note="")
+        self._works[subject] = _Work(began=now, said=now, task=task)
 
-    def _end(self) -> None:
-        super()._end()
-        if self._bars is not None:
+    def _end(self, subject: str) -> None:
+        work = self._works.pop(subject, None)
+        if self._bars is None or work is None or work.task is None:
+            return
+        self._bars.remove_task(work.task)
+        if not self._works:
             self._bars.stop()
-            self._bars = self._task = None
+            self._bars = None
 
 
 def _make_bars() -> RichProgress:
@@ -186,6 +228,10 @@ def _make_bars() -> RichProgress:
         TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True,
     )  # fmt: skip
+
+
+def _of(node: str, text: str) -> str:
+    return f"{node}: {text}" if node else text
 
 
 def _epoch(event: events.EpochFinished) -> str:

@@ -72,6 +72,25 @@ Force = Annotated[
     ),
 ]
 
+Update = Annotated[
+    bool,
+    typer.Option(
+        "--update",
+        help="Ask the hub again which commits the recipe's data sets and models are, and use those.",
+    ),
+]
+
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=0,
+        help="Run up to N nodes or shards at once, in processes of their own; 0: as many as there are cores.",
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.live import live
-from mlrecipe.cli.options import NONE, Force, Json, RecipeArgument
+from mlrecipe.cli.options import NONE, Force, Jobs, Json, RecipeArgument, Update
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import show_statistics
 from mlrecipe.pipeline.plan import Plan, Step
@@ -48,6 +47,10 @@ def plan(
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
     planned = make_plan(request, session.store, nodes=nodes or (), force=force or ())
+    if not all(external.commit for _, external in request.on_hub()):
+        from mlrecipe.pipeline.hub import hedged
+
+        planned = hedged(planned, is_offline=ctx.obj.is_offline)
     if as_json:
         render.document({"recipe": request.name, "steps": [_step(step) for step in planned.steps]})
         return
@@ -58,6 +61,20 @@ def plan(
     for step in planned.steps:
         status = render.styled(f"{step.status:<5}", _COLORS[step.status])
         render.out(f"  {step.node.name:<{width}}  {status}  {_reasons(step.reasons)}")
+    if not ctx.obj.is_quiet:
+        for line in _wholes(planned):
+            render.say(line)
+
+
+def _wholes(planned: Plan) -> list[str]:
+    """Modules of which every change counts, because something in them cannot be followed."""
+    found: dict[str, list[str]] = {}
+    for step in planned.steps:
+        for file, why in step.parts.get("whole", {}).items():
+            found.setdefault(f"{file} counts as a whole ({why} cannot be followed)", []).append(
+                step.node.name
+            )
+    return [f"note: {what}, for {', '.join(names)}" for what, names in found.items()]
 
 
 def prepare(
@@ -66,6 +83,8 @@ def prepare(
     nodes: Nodes = None,
     overrides: Overrides = NONE,
     force: Force = None,
+    update: Update = False,
+    jobs: Jobs = 1,
 ) -> None:
     """Run the data graph: only what is not in the store.
 
@@ -73,7 +92,10 @@ def prepare(
     """
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
-    records = carry_out(session, request, ctx.obj, nodes=nodes or (), force=force or ())
+    request = session.pin(
+        request, settings=ctx.obj, update=update, nodes=nodes or (), with_stages=False
+    )
+    records = carry_out(session, request, ctx.obj, nodes=nodes or (), force=force or (), jobs=jobs)
     report(session, records)
 
 
@@ -91,6 +113,7 @@ def carry_out(
     *,
     nodes: Collection[str] = (),
     force: Collection[str] = (),
+    jobs: int = 1,
 ) -> Mapping[str, Record]:
     """Plan and execute; says in one line what was done.
 
@@ -99,20 +122,26 @@ def carry_out(
     """
     began = time.perf_counter()
     planned = make_plan(request, session.store, nodes=nodes, force=force)
-    session.remember()
     if planned.is_done:
+        session.remember()
         if settings.is_verbose:
             for step in planned.steps:
                 render.say(f"{step.node.name}: in the store ({_reasons(step.reasons)})")
         if not settings.is_quiet:
             render.say(f"{session.shown}: {len(planned.steps)} nodes, all in the store")
         return {step.node.name: step.record for step in planned.steps if step.record is not None}
-    return _execute(session, request, settings, planned, began)
+    hits = [step.record for step in planned.steps if step.record is not None]
+    with session.store.using(hits) as is_there:
+        if not is_there:  # gone for long and not needed, or a gc was quicker
+            planned = make_plan(request, session.store, nodes=nodes, force=force)
+        return _execute(session, request, settings, planned, began, jobs)
 
 
 def _execute(
-    session: Session, request: Request, settings: Settings, planned: Plan, began: float
-) -> Mapping[str, Record]:
+    session: Session, request: Request, settings: Settings, planned: Plan, began: float,
+    jobs: int,
+) -> Mapping[str, Record]:  # fmt: skip
+    from mlrecipe.cli.live import live
     from mlrecipe.pipeline.execute import execute
     from mlrecipe.pipeline.secrets import check_secrets
 
@@ -121,7 +150,8 @@ def _execute(
     session.load_plugins(request)
     session.store.tidy()
     with live(settings):
-        results = execute(planned, request, session.store)
+        results = execute(planned, request, session.store, jobs=jobs)
+    session.remember()
     hits = len(results.records) - len(results.ran)
     parts = [f"{len(results.ran)} run", f"{hits} in the store"]
     if results.failures:
@@ -140,6 +170,7 @@ def _step(step: Step) -> dict[str, Any]:
         "status": step.status,
         "reasons": list(step.reasons),
         "fingerprint": step.record.fingerprint if step.record else None,
+        "whole_modules": dict(step.parts.get("whole", {})),
     }
 
 

@@ -7,7 +7,8 @@ import math
 import os
 import sys
 import traceback as tracebacks
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from mlrecipe.errors import MlrecipeError, RecipeError
@@ -24,18 +25,63 @@ def out(text: str = "") -> None:
     """A line of the result.
 
     Raises:
-        ReaderGone: nobody reads it any more.
+        ReaderGone: nobody reads it any more, and there is nothing else to do.
+        MlrecipeError: it cannot be written.
     """
     try:
         sys.stdout.write(f"{redact(text)}\n")
     except BrokenPipeError:
-        raise ReaderGone from None
+        _lose(sys.stdout)
+        if not _Work.is_going_on:
+            raise ReaderGone from None
+    except OSError as error:
+        _lose(sys.stdout)
+        raise MlrecipeError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def flush() -> None:
+    """See to it that every result has been written.
+
+    Raises:
+        MlrecipeError: it cannot be.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _lose(sys.stdout)
+    except OSError as error:
+        _lose(sys.stdout)
+        raise MlrecipeError(f"cannot write to standard output: {error.strerror}") from None
+
+
+class _Work:
+    """Whether there is work that goes on without readers."""
+
+    is_going_on = False
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Go on with the block whoever stops reading: what it does is worth more than what it says."""
+    before, _Work.is_going_on = _Work.is_going_on, True
+    try:
+        yield
+    finally:
+        _Work.is_going_on = before
+
+
+def _lose(stream: TextIO) -> None:
+    """Write into nothing from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(text: str) -> None:
-    """A line about the work."""
-    sys.stderr.write(f"{redact(text)}\n")
-    sys.stderr.flush()
+    """A line about the work; nobody need read it."""
+    try:
+        sys.stderr.write(f"{redact(text)}\n")
+        sys.stderr.flush()
+    except OSError:  # a terminal that is gone, a pipe that nobody reads, a full disk
+        _lose(sys.stderr)
 
 
 def document(data: Any) -> None:

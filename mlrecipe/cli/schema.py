@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +19,12 @@ from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline.places import store_root
 from mlrecipe.recipe.files import INVALID
 from mlrecipe.recipe.json_kinds import Schema
-from mlrecipe.recipe.json_schema import FILE, build, directive
+from mlrecipe.recipe.json_schema import FILE, VARIANT_FILE, build, directive, variant_schema
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.load import Loading, load
 from mlrecipe.recipe.project import MARKERS, find_recipe, project_of, shown
 from mlrecipe.recipe.schema import Overrides
+from mlrecipe.recipe.variants import FOLDER
 from mlrecipe.runs.run import write_text
 from mlrecipe.store.store import Store
 
@@ -53,6 +55,8 @@ def schema(
 ) -> None:
     """Write the JSON Schema of this project's recipes: editors complete and check recipes with it.
 
+    One of variants/GROUP/OPTION.toml is written beside it, unless --output names another place.
+
     It knows every op, task, model, metric, optimizer, scheduler, callback and logger with its parameters and
     their docs, those of your plugins too; nothing is imported. Run it again after a change to a plugin.
 
@@ -72,17 +76,20 @@ def schema(
     if output == "-":
         render.document(found.schema)
         return
-    target = Path(output) if output is not None else project / FILE
-    _write(found.schema, target)
-    render.out(shown(target.resolve(), here=here))
-    if output is None and not ctx.obj.is_quiet:
+    if output is not None:
+        _write(found.schema, Path(output))
+        render.out(shown(Path(output).resolve(), here=here))
+        return
+    for path in _write_all(found.schema, project):
+        render.out(shown(path.resolve(), here=here))
+    if not ctx.obj.is_quiet:
         _say_how(paths, project, here)
 
 
 def refresh(folder: Path) -> None:
-    """Write the schema of the project of a folder as it is now."""
+    """Write the schemas of the project of a folder as it is now."""
     project = project_of(folder)
-    _write(_collect(_recipes(project, folder)).schema, project / FILE)
+    _write_all(_collect(_recipes(project, folder)).schema, project)
 
 
 @dataclass(slots=True)
@@ -114,10 +121,20 @@ def _project(paths: Sequence[Path], here: Path) -> Path:
 
 
 def _recipes(project: Path, folder: Path) -> list[Path]:
-    """TOML files of a project that may be recipes: its own, those of its `recipes/` and of a folder."""
+    """TOML files of a project that may be recipes: its own, those of its `recipes/` and of a folder.
+
+    A link stands for the file that it leads to, as it does for every command.
+    """
     folders = dict.fromkeys([project, project / "recipes", folder.resolve()])
-    found = [path for place in folders for path in sorted(place.glob("*.toml"))]
-    return [path for path in found if path.name != "pyproject.toml" and _may_be_recipe(path)]
+    files = [path for place in folders for path in sorted(place.glob("*.toml"))]
+    found = dict.fromkeys(path.resolve() if path.is_file() else path for path in files)
+    return [
+        path
+        for path in found
+        if path.name != "pyproject.toml"
+        and project_of(path.parent) == project
+        and _may_be_recipe(path)
+    ]
 
 
 def _may_be_recipe(path: Path) -> bool:
@@ -160,21 +177,41 @@ def _hides_something(problem: Problem) -> bool:
     return problem.message.startswith(INVALID) or problem.key.startswith(("plugins", "extends"))
 
 
+def _write_all(schema: Schema, project: Path) -> list[Path]:
+    """Write the project's schemas; returns where they are."""
+    files = {project / FILE: schema, project / VARIANT_FILE: variant_schema(schema)}
+    for path, what in files.items():
+        with _naming(path):
+            path.parent.mkdir(exist_ok=True)
+        _write(what, path)
+    return list(files)
+
+
 def _write(schema: Schema, target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.exists():
+        raise RequestError(f"no folder {str(target.parent)!r}", hint="make it first")
+    with _naming(target):
         write_text(target, json.dumps(schema, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Errors of the file system name the file that was to be written."""
+    try:
+        yield
     except OSError as error:
         what = error.strerror or str(error)
         raise RequestError(f"cannot write {str(target)!r}: {what}") from error
 
 
 def _say_how(paths: Sequence[Path], project: Path, here: Path) -> None:
-    """Which recipes lack the line that names the schema."""
+    """Which recipes and variants lack the line that names their schema."""
     lacking: dict[str, list[str]] = {}
-    for path in paths:
+    folders = dict.fromkeys(path.parent for path in paths)
+    variants = [path for folder in folders for path in sorted(folder.glob(f"{FOLDER}/*/*.toml"))]
+    for path in [*paths, *variants]:
         if not _has_directive(path):
-            line = directive(path.parent, project)
+            line = directive(path.parent, project, VARIANT_FILE if path in variants else FILE)
             lacking.setdefault(line, []).append(shown(path, here=here))
     if not paths:
         lacking[directive(project, project)] = ["a recipe"]

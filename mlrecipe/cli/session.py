@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from mlrecipe import plugins
+from mlrecipe.cli import collector, render
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline.places import store_root
 from mlrecipe.pipeline.request import Check, Request, open_request
@@ -105,6 +106,36 @@ class Session:
         _quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
         return request
 
+    def pin(
+        self,
+        request: Request,
+        *,
+        settings: Settings,
+        update: bool = False,
+        nodes: Collection[str] = (),
+        with_stages: bool = True,
+    ) -> Request:
+        """The request with its ids of the hub pinned to commits, in its lock file too; says what was done.
+
+        `nodes` and `with_stages` say whose ids are needed, as in `Request.on_hub`.
+
+        Raises:
+            MlrecipeError: the hub does not have what the recipe names, or cannot be asked for an update.
+        """
+        if not all(name in request.graph.nodes for name in nodes):  # the plan says so
+            return request
+        places = request.on_hub(nodes, with_stages=with_stages)
+        if not update and not any(e.revision and not e.commit for _, e in places):
+            return request
+        from mlrecipe.pipeline.hub import pin
+
+        done = pin(request, places, update=update)
+        for note in done.notes if not settings.is_quiet else ():
+            render.say(note)
+        for warning in done.warnings:
+            render.warn(warning)
+        return done.request
+
     def groups(self, overrides: Overrides) -> Mapping[str, Group]:
         """The recipe's groups of variants."""
         composed = compose(self.path, overrides.picks, here=self.here, project=self.project)
@@ -112,10 +143,13 @@ class Session:
 
     def remember(self) -> None:
         """Note that this recipe was used last in its project."""
-        self.store.memo.set(_LAST, self.path.relative_to(self.project).as_posix())
+        name = self.path.relative_to(self.project).as_posix()
+        if self.store.memo.get(_LAST) != name:  # writing costs more than reading
+            self.store.memo.set(_LAST, name)
 
     def load_plugins(self, request: Request) -> None:
-        """Import the recipe's own files."""
+        """Import the recipe's own files: from here on work is done."""
+        collector.search_as_usual()
         plugins.load(request.catalog.plugins, project=self.project)
 
 

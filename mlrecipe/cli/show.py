@@ -10,11 +10,12 @@ import typer
 from mlrecipe.cli import render
 from mlrecipe.cli.options import NONE, Json, RecipeArgument
 from mlrecipe.cli.session import Session, Settings
+from mlrecipe.errors import RequestError
 from mlrecipe.pipeline.explain import shorten
 from mlrecipe.pipeline.request import Request
 from mlrecipe.pipeline.stages import differences
 from mlrecipe.recipe.origins import annotated, origins
-from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml
+from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml, written
 from mlrecipe.recipe.schema import Overrides
 
 
@@ -43,13 +44,16 @@ def show(
     Examples: mlrecipe show imdb.toml --set train.epochs=1; mlrecipe show imdb.toml --origin;
     mlrecipe show imdb.toml --pick model=tiny --diff imdb.toml
     """
+    if other is not None and with_origin:
+        raise RequestError("--diff and --origin cannot be combined")
     request = Session.of(recipe).open(overrides, settings=ctx.obj)
     values = resolved(request.loaded, request.catalog)
     if other is not None:
         _diff(request, values, other, ctx.obj, as_json=as_json)
     elif as_json:
-        facts = {"origins": origins(request.tree)} if with_origin else {}
-        render.document({"recipe": values, **facts} if facts else values)
+        text = written(values)
+        facts = {"recipe": text, "origins": origins(request.tree)}
+        render.document(facts if with_origin else text)
     elif with_origin:
         render.out(annotated(to_toml(values), request.tree))
     else:

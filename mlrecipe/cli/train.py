@@ -11,7 +11,7 @@ import typer
 
 from mlrecipe.cli import render
 from mlrecipe.cli.live import live
-from mlrecipe.cli.options import NONE, Force, Json, RecipeArgument
+from mlrecipe.cli.options import NONE, Force, Jobs, Json, RecipeArgument, Update
 from mlrecipe.cli.prepare import carry_out, report
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import RequestError
@@ -25,6 +25,7 @@ from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
+from mlrecipe.training.checks import packages
 
 _TRAINING = [("model",), ("task",), ("train",)]
 
@@ -44,6 +45,8 @@ def train(
     recipe: RecipeArgument,
     overrides: Overrides = NONE,
     force: Force = None,
+    update: Update = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
     """Prepare the data and train the model; always a new run.
@@ -51,9 +54,10 @@ def train(
     Example: mlrecipe train imdb.toml --set train.batch_size=32
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable])
+    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable, packages])
     check_secrets(request, _TRAINING)
-    records = _prepared(session, request, ctx.obj, force=force or ())
+    request = session.pin(request, settings=ctx.obj, update=update, nodes=_used(request))
+    records = _prepared(session, request, ctx.obj, force=force or (), jobs=jobs)
     done = _train(session, request, records, ctx.obj)
     _close(session, [done], as_json=as_json, settings=ctx.obj)
 
@@ -83,6 +87,8 @@ def run(
     recipe: RecipeArgument,
     overrides: Overrides = NONE,
     force: Force = None,
+    update: Update = False,
+    jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
     """Prepare, train and test: only what is missing.
@@ -92,11 +98,13 @@ def run(
     Example: mlrecipe run imdb.toml
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable])
+    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable, packages])
     check_secrets(request, _TRAINING)
-    records = carry_out(session, request, ctx.obj, force=force or ())
+    request = session.pin(request, settings=ctx.obj, update=update)
+    records = carry_out(session, request, ctx.obj, force=force or (), jobs=jobs)
     if not as_json:
-        report(session, records)
+        with render.working():
+            report(session, records)
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
     trained = known or _train(session, request, records, ctx.obj)
@@ -111,12 +119,22 @@ def run(
 
 
 def _prepared(
-    session: Session, request: Request, settings: Settings, *, force: Sequence[str] = ()
+    session: Session,
+    request: Request,
+    settings: Settings,
+    *,
+    force: Sequence[str] = (),
+    jobs: int = 1,
 ) -> Mapping[str, Record]:
     """Records of the nodes that training and testing use."""
+    return carry_out(session, request, settings, nodes=_used(request), force=force, jobs=jobs)
+
+
+def _used(request: Request) -> list[str]:
+    """The nodes that training and testing use."""
     recipe = request.loaded.recipe
     used = [name.partition(".")[0] for name in (recipe.train.data, recipe.test.data) if name]
-    return carry_out(session, request, settings, nodes=list(dict.fromkeys(used)), force=force)
+    return list(dict.fromkeys(used))
 
 
 def _train(
@@ -203,6 +221,10 @@ def _warn_of_changes(session: Session, then: Request, settings: Settings) -> Non
         render.warn(f"{session.shown} has changed since that run, and has problems now: {error}")
         return
     moved = stages.changes(resolved(then.loaded, then.catalog), resolved(now.loaded, now.catalog))
+    if then.pins:
+        from mlrecipe.pipeline import lockfile
+
+        moved += lockfile.changes(then.pins, now.pins)
     if moved:
         more = f"; and {len(moved) - 8} more" if len(moved) > 8 else ""
         render.warn(f"{session.shown} has changed since that run: {'; '.join(moved[:8])}{more}")

@@ -42,8 +42,8 @@ class CodeDigest:
     libraries: tuple[str, ...]
     """Top-level modules outside the project that the code reaches, sorted."""
 
-    whole: tuple[str, ...]
-    """Files that count as a whole because something in them cannot be followed."""
+    whole: Mapping[str, str]
+    """Files that count as a whole, and what in them cannot be followed: `line 12: globals()`."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Walk:
     modules: dict[Path, Module] = field(default_factory=dict)
     symbols: dict[tuple[Path, str], tuple[str, int]] = field(default_factory=dict)
     libraries: set[str] = field(default_factory=set)
-    whole: set[Path] = field(default_factory=set)
+    whole: dict[Path, str] = field(default_factory=dict)
 
 
 def code_digest(
@@ -82,7 +82,8 @@ def _reach(walk: _Walk, path: Path, name: str) -> None:
             walk.modules[path] = Module(path)
         module = walk.modules[path]
         if name != WHOLE and (name not in module.bindings or module.has_star):
-            walk.whole.add(path)  # where the name comes from cannot be told
+            why = "a star import" if module.has_star else f"no definition of {name!r}"
+            walk.whole.setdefault(path, why)  # where the name comes from cannot be told
             pending.append((path, WHOLE))
             continue
         for statement in _note(walk, module, name):
@@ -114,8 +115,8 @@ def _uses(walk: _Walk, module: Module, statement: ast.stmt) -> Iterator[tuple[Pa
             yield from _through(walk, module, node.id, attributes.get(node.id))
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from _imported(walk, module, node, attributes)
-        if _is_dynamic(node):
-            walk.whole.add(module.path)
+        if isinstance(node, ast.Call) and (called := _dynamic(node)):
+            walk.whole.setdefault(module.path, f"line {node.lineno}: {called}()")
             yield module.path, WHOLE
 
 
@@ -151,7 +152,7 @@ def _imported(
         elif where is None:
             _note_library(walk, name, node.level)
         elif alias.name == "*":
-            walk.whole.add(where)
+            walk.whole.setdefault(where, f"a star import of it in {module.path.name}")
             yield where, WHOLE
         else:
             yield where, alias.name
@@ -205,12 +206,11 @@ def _attributes(statement: ast.stmt) -> dict[str, set[str]]:
     return {name: attributes for name, attributes in found.items() if name not in bare}
 
 
-def _is_dynamic(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        function = node.func
-        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-        return name in _DYNAMIC
-    return False
+def _dynamic(call: ast.Call) -> str:
+    """The called function, if what it does cannot be followed; else empty."""
+    function = call.func
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    return name if name in _DYNAMIC else ""
 
 
 def _result(walk: _Walk, root: Path) -> CodeDigest:
@@ -222,7 +222,7 @@ def _result(walk: _Walk, root: Path) -> CodeDigest:
         digest=hashlib.sha256(text.encode()).hexdigest(),
         symbols=dict(sorted(symbols.items())),
         libraries=tuple(sorted(walk.libraries)),
-        whole=tuple(sorted(_relative(path, root) for path in walk.whole)),
+        whole={_relative(path, root): why for path, why in sorted(walk.whole.items())},
     )
 
 
@@ -241,7 +241,7 @@ def _remembered(path: Path, name: str, memo: Memo | None) -> CodeDigest | None:
         digest=data["digest"],
         symbols={key: (value[0], value[1]) for key, value in data["symbols"].items()},
         libraries=tuple(data["libraries"]),
-        whole=tuple(data["whole"]),
+        whole=dict(data["whole"]),
     )
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import Literal
+
+Strictness = Literal["exact", "minor", "off"]
 
 
 def version(module: str) -> str:
@@ -15,6 +19,14 @@ def version(module: str) -> str:
     uses; for others (`PIL` of pillow) the slower metadata is asked.
     """
     return ".".join(full_version(module).split(".")[:2])
+
+
+def versions(modules: Iterable[str], strictness: Strictness) -> dict[str, str]:
+    """What of each module's version counts: all of it, major and minor, or nothing."""
+    if strictness == "off":
+        return {}
+    read = full_version if strictness == "exact" else version
+    return {name: read(name) for name in modules}
 
 
 def full_version(module: str) -> str:

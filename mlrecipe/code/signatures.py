@@ -12,7 +12,7 @@ from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.kinds import ANY, Kind
 from mlrecipe.registry import KINDS
 
-RESERVED = ("use", "inputs", "cache", "force", "version")
+RESERVED = ("use", "inputs", "cache", "force", "version", "shards")
 """Keys of a node's table that are not parameters: no op may have a parameter of that name."""
 
 FILLED = ("seed", "limit", "scratch")

@@ -1,4 +1,4 @@
-"""Externals: what a parameter names outside the recipe (files, folders, checkpoints), and the digest of it."""
+"""Externals: what a parameter names outside the recipe (files, folders, ids of the hub), and its digest."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.code.kinds import Kind, sources
 from mlrecipe.code.stamps import is_settled, stamp
-from mlrecipe.errors import did_you_mean
+from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.graph.folders import listing
 from mlrecipe.interfaces import Digest, Memo
 
 TOKENIZER_FILES = (
@@ -42,6 +43,15 @@ class External:
     files: tuple[tuple[str, str], ...] = ()
     """The files that count: name in the fingerprint, absolute path; sorted."""
 
+    others: tuple[tuple[str, str], ...] = ()
+    """What else a folder holds, such as empty folders: name in the fingerprint, what counts of it."""
+
+    revision: str = ""
+    """Branch, tag or commit that the recipe asks the hub for; empty where that cannot be said."""
+
+    commit: str = ""
+    """Commit of the hub that it stands for, in 40 digits; empty while it is not pinned."""
+
     problem: str = ""
     """Why it cannot be read; empty when it can."""
 
@@ -49,6 +59,11 @@ class External:
     def is_hub(self) -> bool:
         """Whether it is an id of the Hugging Face hub rather than something on this disk."""
         return not self.path
+
+    @property
+    def origin(self) -> str:
+        """An id of the hub with its commit, as far as that is known."""
+        return f"{self.text}@{self.commit}" if self.commit else self.text
 
 
 def resolve(value: Any, kind: Kind, base: Path) -> tuple[Any, list[External]]:
@@ -65,13 +80,39 @@ def resolve(value: Any, kind: Kind, base: Path) -> tuple[Any, list[External]]:
     return value, []
 
 
-def digests(external: External, memo: Memo | None = None) -> list[tuple[str, Digest]]:
-    """Name and content digest of every file of a local external."""
-    return [(name, file_digest(Path(path), memo)) for name, path in external.files]
+def again(external: External) -> External:
+    """The same external as it is now: files may have come and gone since it was resolved."""
+    if external.is_hub:
+        return external
+    if external.kind == "file":
+        return _file(external.text, external.path)
+    return _folder(external.text, external.kind, external.path)
+
+
+def digests(external: External, memo: Memo | None = None) -> list[tuple[str, str]]:
+    """What an external adds to a fingerprint: name and content digest of every file, or the hub's id."""
+    if external.is_hub:
+        return [("hub", external.origin)]
+    files = [(name, str(file_digest(Path(path), memo))) for name, path in external.files]
+    return sorted([*files, *external.others]) if external.others else files
+
+
+def covered(
+    named: Mapping[str, Iterable[External]], memo: Memo | None = None
+) -> dict[str, list[list[str]]]:
+    """What externals add to a fingerprint, by the parameter that names them."""
+    return {
+        key: [list(pair) for external in items for pair in digests(external, memo)]
+        for key, items in named.items()
+    }
 
 
 def file_digest(path: Path, memo: Memo | None = None) -> Digest:
-    """SHA-256 of a file's content; remembered by the file's stamp."""
+    """SHA-256 of a file's content; remembered by the file's stamp.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
     before = stamp(path)
     kept = memo.get(f"file:{path}") if memo else None
     if kept is not None and before is not None and kept.startswith(f"{before} "):
@@ -82,9 +123,19 @@ def file_digest(path: Path, memo: Memo | None = None) -> Digest:
     return found
 
 
-def stamps(externals: list[External]) -> dict[str, str | None]:
-    """The stamp of every local file, to see afterwards whether one changed."""
-    return {path: stamp(Path(path)) for e in externals for _, path in e.files}
+def stamps(externals: Iterable[External]) -> dict[str, str | None]:
+    """The stamp of all that local externals hold now, to see afterwards whether anything changed."""
+    found: dict[str, str | None] = {}
+    for external in map(again, externals):
+        found |= {path: stamp(Path(path)) for _, path in external.files}
+        found |= {os.path.join(external.path, name): what for name, what in external.others}
+    return found
+
+
+def changed(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> list[str]:
+    """Paths that differ between two looks of `stamps`: edited, new or gone; sorted."""
+    paths = before.keys() | after.keys()
+    return sorted(p for p in paths if p not in before or before[p] != after.get(p, ""))
 
 
 def _external(text: str, source: str, base: Path) -> External:
@@ -107,7 +158,7 @@ def _file(text: str, path: str) -> External:
     if os.path.isfile(path):
         return External(kind="file", text=text, path=path, files=((os.path.basename(path), path),))
     if os.path.isdir(path):
-        return External(kind="file", text=text, path=path, files=tuple(_tree(path)))
+        return _filled(External(kind="file", text=text, path=path))
     if glob.has_magic(text):
         start = os.path.dirname(re.split(r"[*?\[]", path)[0])
         matches = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p))
@@ -118,29 +169,31 @@ def _file(text: str, path: str) -> External:
 
 
 def _folder(text: str, source: str, path: str) -> External:
-    if source != "tokenizer":
-        return External(kind=source, text=text, path=path, files=tuple(_tree(path)))
-    files = tuple((n, p) for n, p in _tree(path) if _matches(n, TOKENIZER_FILES))
+    folder = _filled(External(kind=source, text=text, path=path))
+    if source != "tokenizer" or folder.problem:
+        return folder
+    files = tuple((n, p) for n, p in folder.files if _matches(n, TOKENIZER_FILES))
     problem = ""
     if not any(_matches(name, _VOCABULARIES) for name, _ in files):
         problem = (
             f"the folder {text!r} has no tokenizer (no tokenizer.json, vocab.txt, vocab.json or "
             "*.model); save one there with tokenizer.save_pretrained(...), or name another folder"
         )
-    return External(kind=source, text=text, path=path, files=files, problem=problem)
+    return replace(folder, files=files, others=(), problem=problem)
+
+
+def _filled(folder: External) -> External:
+    """With all that the folder holds."""
+    try:
+        files, others = listing(folder.path)
+    except OSError as error:
+        problem = f"cannot read the folder {folder.text!r}: {error.strerror} ({error.filename})"
+        return replace(folder, problem=problem)
+    return replace(folder, files=files, others=others)
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(Path(name).match(pattern) for pattern in patterns) and "/" not in name
-
-
-def _tree(folder: str) -> Iterator[tuple[str, str]]:
-    """Relative name and path of every file below a folder, sorted; hidden files and caches left out."""
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__pycache__")
-        for name in sorted(n for n in names if not n.startswith(".")):
-            path = os.path.join(here, name)
-            yield os.path.relpath(path, folder).replace(os.sep, "/"), path
 
 
 def _missing(text: str, path: str, *, what: str = "file") -> str:
@@ -158,8 +211,11 @@ def _near(path: str) -> str:
 
 def _hash(path: Path) -> Digest:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        read: Callable[[], bytes] = lambda: file.read(1 << 20)  # noqa: E731
-        for block in iter(read, b""):
-            digest.update(block)
+    try:
+        with open(path, "rb") as file:
+            read: Callable[[], bytes] = lambda: file.read(1 << 20)  # noqa: E731
+            for block in iter(read, b""):
+                digest.update(block)
+    except OSError as error:
+        raise RequestError(f"cannot read {str(path)!r}: {error.strerror}") from error
     return Digest(digest.hexdigest())

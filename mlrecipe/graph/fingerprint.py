@@ -9,6 +9,7 @@ from typing import Any
 
 from mlrecipe.code import libraries
 from mlrecipe.code.closure import CodeDigest, code_digest
+from mlrecipe.code.libraries import Strictness
 from mlrecipe.graph import externals
 from mlrecipe.graph.encode import digest
 from mlrecipe.graph.graph import Node
@@ -20,12 +21,20 @@ SCHEMA = 1
 _BUILTIN = Path(__file__).parents[1] / "builtin"
 
 
+_ONLY_SHOWN = ("symbols", "whole", "versions")
+"""Parts that explain others and are not hashed themselves."""
+
 Codes = dict[tuple[str, str], CodeDigest]
 """Code digests known already, by file and name: many nodes use one op."""
 
 
 def own_parts(
-    node: Node, *, project: Path, memo: Memo | None = None, codes: Codes | None = None
+    node: Node,
+    *,
+    project: Path,
+    memo: Memo | None = None,
+    codes: Codes | None = None,
+    strictness: Strictness = "minor",
 ) -> dict[str, Any]:
     """Everything that the node's fingerprint covers, but for the digests of its inputs.
 
@@ -34,6 +43,7 @@ def own_parts(
         project: root of the project.
         memo: remembers digests of code and files between processes.
         codes: remembers digests of code within this plan.
+        strictness: how much of the versions of libraries counts.
 
     Raises:
         RequestError: a parameter cannot be hashed; the message has its path.
@@ -46,20 +56,18 @@ def own_parts(
         "version": [str(signature.options.get("version", "")), node.spec.version],
         "code": code.digest,
         "symbols": {name: list(value) for name, value in code.symbols.items()},
-        "whole": list(code.whole),
+        "whole": dict(code.whole),
         "params": dict(node.params),
-        "files": {
-            key: [list(pair) for e in items for pair in _external(e, memo)]
-            for key, items in node.externals.items()
-        },
+        "files": externals.covered(node.externals, memo),
         "inputs": [[i.slot, i.entry] for i in node.inputs],
-        "libraries": {name: libraries.version(name) for name in code.libraries},
+        "libraries": libraries.versions(code.libraries, strictness),
+        "versions": {name: libraries.full_version(name) for name in code.libraries},
     }
 
 
 def own_hash(parts: Mapping[str, Any]) -> str:
     """Hash of a node's own parts: equal hashes and equal inputs give equal fingerprints."""
-    covered = {key: value for key, value in parts.items() if key not in ("symbols", "whole")}
+    covered = {key: value for key, value in parts.items() if key not in _ONLY_SHOWN}
     return digest(covered, path="params")
 
 
@@ -82,12 +90,6 @@ def _code(node: Node, project: Path, memo: Memo | None, codes: Codes) -> CodeDig
         roots = [project.resolve() if node.found.plugin else _BUILTIN]
         codes[key] = code_digest(Path(signature.file), signature.qualname, roots=roots, memo=memo)
     return codes[key]
-
-
-def _external(external: externals.External, memo: Memo | None) -> list[tuple[str, str]]:
-    if external.is_hub:
-        return [("hub", external.text)]
-    return [(name, str(found)) for name, found in externals.digests(external, memo)]
 
 
 def _plain(value: Any) -> Any:

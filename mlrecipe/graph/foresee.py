@@ -138,9 +138,12 @@ class _Foresight:
         self, path: KeyPath, table: Mapping[str, Any], found: Found, inputs: list[Known]
     ) -> None:
         """Check a user's own op: what it marks as a split or a column must be in one of its inputs."""
+        marks = list(_marks(table, found))
+        if not marks:
+            return
         data = _together(inputs)
         look = self._look(path, table, found, table)
-        for below, what, text in _marks(table, found):
+        for below, what, text in marks:
             if what == "column":
                 look.check_column(below, text, data)
             elif not any(each.is_plain for each in inputs):

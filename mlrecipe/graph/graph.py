@@ -13,7 +13,7 @@ from mlrecipe.code.signatures import Signature
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph import externals
 from mlrecipe.graph.externals import External
-from mlrecipe.recipe.deferred import plain
+from mlrecipe.recipe.deferred import deferred_in, plain
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import Loaded, NodeSpec, Recipe
@@ -118,6 +118,8 @@ def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
         use = table.get("use") if isinstance(table, Mapping) else None
         found = catalog.find(kind, use) if isinstance(use, str) else None
         for key, parameter in found.signature.params.items() if found else ():
+            if deferred_in(table.get(key)):
+                continue  # the structure says that it may not be
             outside = externals.resolve(table.get(key), parameter.kind, base)[1]
             problems += [tree.problem((*path, key), e.problem) for e in outside if e.problem]
     return problems
@@ -179,12 +181,12 @@ def _slots(written: Any, signature: Signature | None) -> list[tuple[str, str]]:
     if isinstance(written, str):
         written = [written]
     names = signature.inputs if signature else ()
-    if isinstance(written, Mapping):
+    if not isinstance(written, list) and isinstance(written, Mapping):
         order = {name: i for i, name in enumerate(names)}
         items = [(str(k), v) for k, v in written.items() if isinstance(v, str)]
         return sorted(items, key=lambda item: order.get(item[0], len(order)))
     texts = [text for text in written or [] if isinstance(text, str)]
-    padded = [*names, *(f"input{i}" for i in range(len(names), len(texts)))]
+    padded = [*names, *[f"input{i}" for i in range(len(names), len(texts))]]
     return list(zip(padded, texts, strict=False))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from mlrecipe.code import kinds
@@ -11,7 +12,8 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.kinds import Kind
 from mlrecipe.code.signatures import Signature
 from mlrecipe.migration.draft import Draft, is_toml
-from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path, is_secret
+from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path
+from mlrecipe.migration.secrets import references
 from mlrecipe.recipe.trainer import OWN_TRAINER_KEYS, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 from mlrecipe.registry import registries
@@ -29,29 +31,57 @@ _METRICS = {
     "mcc": "matthews-corrcoef",
     "micro-f1": "f1-micro",
 }
+_TAKES_SECRETS = re.compile(
+    r"nodes\.|model\.|task\.|train\.(optimizer|scheduler|callbacks|loggers)\."
+)
+"""Keys of a recipe where a component takes what stands there: no others may name a secret."""
+
+_COUNTS = {"max_epochs": "epochs", "max_steps": "max_steps", "val_check_interval": "validate_every"}
+"""Argument of the Trainer → key of `[train]`, where it is a number from 1."""
+
+CONSTANT = "there was no schedule; mlrecipe's default is linear"
+"""Why a recipe says so."""
+
 _CATALOG = Catalog()
 _OPEN = Signature(component="class", name="", qualname="", file="", line=0, open=True)
 
 
 def carry(ledger: Ledger, path: Path, draft: Draft, to: str, kind: Kind = kinds.ANY) -> bool:
-    """Put the value at `path` under the key `to` if it can stand there; else it is dropped."""
+    """Put the value at `path` under the key `to` if it can stand there; else it is dropped.
+
+    In place of secrets the recipe names environment variables.
+    """
     if not ledger.has(*path):
         return False
-    value = ledger.get(*path)
-    why = _refusal(path, value, kind)
-    if why:
-        ledger.drop(*path, why=why)
+    value, variables = references(ledger.get(*path), to, ledger.variables)
+    why = _refusal(value, to, kind, is_secret=bool(variables))
+    if why or not is_toml(value):
+        ledger.drop(*path, why=why or f"{NONE}: TOML has no null")
         return False
-    draft.set(to, ledger.take(*path, to=to))
+    ledger.take(*path, to=to, value=value)
+    draft.set(to, value)
+    if variables:
+        names = f"the environment variable{'s'[: len(variables) > 1]} {', '.join(variables)}"
+        draft.comment(to, f"What was secret is read from {names}.")
+        ledger.warn(f"set {names}, from which {to} reads what was secret")
     return True
 
 
-def _refusal(path: Path, value: Any, kind: Kind) -> str:
+def fits(ledger: Ledger, path: Path, kind: Kind) -> bool:
+    """Whether there is a value of the kind at `path`; another one is dropped."""
+    if not ledger.has(*path):
+        return False
+    value, variables = references(ledger.get(*path), str(path[-1]), {})
+    why = _refusal(value, "", kind, is_secret=bool(variables))
+    if why:
+        ledger.drop(*path, why=why)
+    return not why
+
+
+def _refusal(value: Any, to: str, kind: Kind, *, is_secret: bool = False) -> str:
     """Why a value cannot stand in a recipe; empty when it can."""
-    if is_secret(path[-1]):
+    if is_secret and (not _TAKES_SECRETS.match(to) or kinds.sources(kind)):
         return f"{NONE}: a secret belongs into the environment, not into a recipe"
-    if not is_toml(value):
-        return f"{NONE}: TOML has no null"
     if problems := kinds.convert(value, kind)[1]:
         return f"{NONE}: {problems[0][1]}"
     return ""
@@ -93,10 +123,10 @@ def _carry_parameter(
     ledger: Ledger, path: Path, draft: Draft, to: str, signature: Signature
 ) -> None:
     parameter = signature.params.get(str(path[-1]))
-    if parameter is None and not signature.open:
+    if parameter is None and (not signature.open or "." in str(path[-1])):
         ledger.drop(*path, why=f"{NONE}: {signature.name} has no such parameter")
     elif ledger.get(*path) is None and (parameter is None or parameter.default is None):
-        ledger.take(*path, to=to)  # null is what it is when it is left out
+        ledger.leave(*path, to=to)  # null is what it is when it is left out
     else:
         carry(ledger, path, draft, to, parameter.kind if parameter else kinds.ANY)
 
@@ -114,15 +144,8 @@ def carry_trainer(ledger: Ledger, path: Path, draft: Draft) -> None:
 
 def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
     name, value = str(path[-1]), ledger.get(*path)
-    if name == "max_epochs" and isinstance(value, int) and value > 0:
-        draft.set("train.epochs", ledger.take(*path, to="train.epochs"))
-    elif name == "max_steps" and isinstance(value, int) and value > 0:
-        draft.set("train.max_steps", ledger.take(*path, to="train.max_steps"))
-    elif name == "val_check_interval" and type(value) is int and value > 0:
-        draft.set("train.validate_every", ledger.take(*path, to="train.validate_every"))
-    elif name == "val_check_interval" and type(value) is float and value != 1.0:
-        why = f"{NONE}: train.validate_every counts optimizer steps, not parts of an epoch"
-        ledger.drop(*path, why=why)
+    if name in _COUNTS and value is not None:
+        _carry_count(ledger, path, draft, f"train.{_COUNTS[name]}")
     elif name == "check_val_every_n_epoch" and value not in (None, 1):
         ledger.drop(*path, why=f"{NONE}: mlrecipe validates once an epoch or more often")
     elif name in OWN_TRAINER_KEYS:
@@ -130,12 +153,34 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
     elif name in _ONE_PROCESS:
         fits = value in _ONE_PROCESS[name]
         ledger.drop(*path, why=f"{OURS if fits else NONE}: training runs in one process")
-    elif (known := trainer_parameters(Catalog())) and name not in known:
+    elif (known := _trainer_arguments()) and name not in known:
         ledger.drop(*path, why=f"{NONE}: the Trainer of this Lightning has no such argument")
+    elif value is None and name == "gradient_clip_val":
+        draft.set(f"train.trainer.{name}", 0.0)
+        ledger.take(*path, to=f"train.trainer.{name}", value=0.0)
     elif value is None:
-        ledger.take(*path, to=f"train.trainer.{name}")  # as when it is left out
+        ledger.leave(*path, to=f"train.trainer.{name}")
     else:
         carry(ledger, path, draft, f"train.trainer.{name}")
+
+
+@cache
+def _trainer_arguments() -> Collection[str]:
+    return trainer_parameters(_CATALOG).keys()
+
+
+def _carry_count(ledger: Ledger, path: Path, draft: Draft, to: str) -> None:
+    name, value = str(path[-1]), ledger.get(*path)
+    is_part = name == "val_check_interval" and type(value) is float
+    if (is_part and value == 1.0) or (name == "max_steps" and value == -1):
+        ledger.leave(*path, to=to)  # Lightning's own default
+    elif is_part:
+        why = f"{NONE}: {to} counts optimizer steps, not parts of an epoch"
+        ledger.drop(*path, why=why)
+    elif type(value) is int and value < 1:
+        ledger.drop(*path, why=f"{NONE}: {to} is 1 or more")
+    else:
+        carry(ledger, path, draft, to, Kind("int"))
 
 
 def fill_optimizer(draft: Draft, **defaults: float) -> None:
@@ -181,7 +226,7 @@ def carry_monitor(ledger: Ledger, path: Path, draft: Draft, to: str) -> bool:
         ledger.drop(*path, "monitor", why=default if name is None else why)
         ledger.drop(*path, "mode", why=f"{OURS}: it goes with the metric that is monitored")
         return False
-    ledger.take(*path, "monitor", to=f"{to}.monitor")
+    ledger.take(*path, "monitor", to=f"{to}.monitor", value=known)
     draft.set(f"{to}.monitor", known)
     if ledger.has(*path, "mode"):
         carry(ledger, (*path, "mode"), draft, f"{to}.mode", _MODE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlrecipe.migration.ledger import Dropped, by_reason
+from mlrecipe.migration.secrets import Reference
 
 _WIDTH = 100
 _SHOWN = 40
@@ -124,6 +125,8 @@ def _fold(text: str) -> list[str]:
 def toml(value: Any) -> str:
     """A value as TOML writes it, and as a recipe takes it literally: `${` would be replaced.
 
+    A `Reference` is to be replaced.
+
     Raises:
         TypeError: TOML has nothing like it.
     """
@@ -136,7 +139,8 @@ def toml(value: Any) -> str:
     if isinstance(value, str):
         # JSON's text is TOML's, but for the delete character, which TOML wants escaped.
         text = json.dumps(value, ensure_ascii=False)
-        return text.replace("\x7f", "\\u007f").replace("${", "$${")
+        text = text.replace("\x7f", "\\u007f")
+        return text if isinstance(value, Reference) else text.replace("${", "$${")
     if isinstance(value, (list, tuple)):
         return _list([toml(item) for item in value])
     if isinstance(value, Mapping):

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlrecipe.code.kinds import Kind
 from mlrecipe.migration.components import (
+    CONSTANT,
     carry,
     carry_monitor,
     carry_parameters,
@@ -37,8 +38,8 @@ def carry_model(ledger: Ledger, draft: Draft, *, tokenizer: str) -> None:
         if is_guess:
             text = "no ModelClass is named; num_labels was taken to mean classification of texts"
             ledger.warn(f"model_config: {text}")
-        for key in ("ModelClass", "ModelLib"):
-            ledger.take(*_MODEL, key, to="model.use")
+        ledger.take(*_MODEL, "ModelClass", to="model.use", value="transformer")
+        ledger.drop(*_MODEL, "ModelLib", why=f"{OURS}: model.use says so")
         why = f"{OURS}: there are as many labels as the data has, or as task.labels lists"
         for table in (given, (*_MODEL, "load_checkpoint_kwargs"), (*_MODEL, "additional_kwargs")):
             ledger.drop(*table, "num_labels", why=why)
@@ -125,8 +126,10 @@ def _carry_optimizer(ledger: Ledger, draft: Draft) -> None:
 def _carry_schedule(ledger: Ledger, draft: Draft, path: Path) -> None:
     name = ledger.get(*path, "scheduler")
     use = name if name in ("linear", "cosine") else "constant"
-    ledger.take(*path, "scheduler", to="train.scheduler.use")
+    ledger.take(*path, "scheduler", to="train.scheduler.use", value=use)
     draft.set("train.scheduler.use", use)
+    if name is None:
+        draft.comment("train.scheduler", f"The learning rate stays constant: {CONSTANT}.")
     draft.set("train.scheduler.warmup", 0.0)
     if use == "cosine":
         ledger.warn("runway's cosine schedule could not run; this one falls over all steps")
@@ -156,9 +159,16 @@ def _carry_loggers(ledger: Ledger, draft: Draft) -> None:
     for name in names:
         if name not in (*carried, "csv"):
             ledger.warn(f"meta.logger_enable: there is no logger like {name!r}")
-    ledger.take("meta", "logger_enable", to="train.loggers")
+    if carried:
+        loggers = draft.get("train.loggers")
+        ledger.take("meta", "logger_enable", to="train.loggers", value=loggers)
+    elif enabled in (None, [], ["csv"]):
+        ledger.drop("meta", "logger_enable", why=f"{OURS}: a CSV log is always written")
+    ledger.drop("meta", "logger_enable", why=f"{NONE}: see `mlrecipe list loggers`")
     wandb: Path = ("meta", "WANDB")
     if "wandb" in carried:
+        why = f"{NONE}: a secret; wandb reads it from the environment variable WANDB_API_KEY"
+        ledger.drop(*wandb, "api_key", why=why)
         ledger.drop(*wandb, "CACHE_DIR", why=f"{NONE}: set the variable WANDB_CACHE_DIR")
         carry_parameters(
             ledger, wandb, draft, "train.loggers.wandb", component=("logger", "WandbLogger")
@@ -170,7 +180,7 @@ def carry_test(ledger: Ledger, draft: Draft) -> None:
     """Carry `test`."""
     carry(ledger, ("test", "batch_size"), draft, "test.batch_size", Kind("int"))
     if ledger.get("test", "load_best_model") is True:
-        ledger.take("test", "load_best_model", to="test.checkpoint")
+        ledger.take("test", "load_best_model", to="test.checkpoint", value="best")
         draft.set("test.checkpoint", "best")
     reasons: Mapping[str, Any] = {
         "dataloader_workers": f"{OURS}: batches are made in the process",

@@ -9,6 +9,7 @@ from typing import Any
 from mlrecipe.code.kinds import Kind
 from mlrecipe.errors import RequestError
 from mlrecipe.migration.components import (
+    CONSTANT,
     carry,
     carry_monitor,
     carry_parameters,
@@ -17,8 +18,8 @@ from mlrecipe.migration.components import (
     warn_of_defaults,
 )
 from mlrecipe.migration.draft import Draft
-from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path
-from mlrecipe.migration.runway import Imported, in_sections, slug
+from mlrecipe.migration.ledger import NONE, OURS, Ledger, Path, dotted
+from mlrecipe.migration.runway import Imported, carry_name, in_sections, slug
 from mlrecipe.registry import Kind as ComponentKind
 from mlrecipe.registry import registries
 
@@ -67,12 +68,9 @@ def convert(values: Mapping[str, Any], *, file: str) -> Imported:
     if not any(key in values for key in ("trainer", *_DATA, *_MODEL)):
         message = f"{file}: this is no configuration of a Lightning project"
         raise RequestError(message, hint="it has none of the tables trainer, model, data")
-    name = ledger.get("task_name")
-    if isinstance(name, str) and name:
-        ledger.take("task_name", to="name")
-    draft.set("name", slug(name if isinstance(name, str) and name else File(file).stem))
-    if type(ledger.get("seed")) is int:
-        draft.set("seed", ledger.take("seed", to="seed"))
+    carry_name(ledger, draft, "task_name", File(file).stem)
+    if ledger.get("seed") is not None:
+        carry(ledger, ("seed",), draft, "seed", Kind("int"))
     _data(ledger, draft)
     _optimization(ledger, draft)
     _callbacks(ledger, draft)
@@ -86,7 +84,7 @@ def convert(values: Mapping[str, Any], *, file: str) -> Imported:
     for table in ("nodes", "model"):
         draft.comment(table, *_MISSING[table])
     draft.values = in_sections(draft.values)
-    dropped = ledger.close(UNKNOWN)
+    dropped = ledger.close(draft.values, UNKNOWN)
     head = [f"Made from {file} by `mlrecipe import hydra`.", "", "Left to you:",
             "- [nodes], [model] and [task]: see the end of this file",
             *(f"- {warning}" for warning in ledger.warnings)]  # fmt: skip
@@ -168,8 +166,14 @@ def _optimization(ledger: Ledger, draft: Draft) -> None:
         if module:
             ledger.drop(*path, why=f"{NONE}: see `mlrecipe list optimizers`, or register your own")
     draft.set("train.scheduler", {"use": "constant", "warmup": 0.0})
-    for path in _places(ledger, [*tables, ()], _SCHEDULERS):
-        _schedule(ledger, path, draft)
+    paths = list(_places(ledger, [*tables, ()], _SCHEDULERS))
+    carried = [_schedule(ledger, path, draft) for path in paths]
+    if not any(carried):
+        lost = [_target(ledger, path) or dotted(path) for path in paths if ledger.get(*path)]
+        why = f"{lost[0]} was not carried over; set train.scheduler" if lost else CONSTANT
+        draft.comment("train.scheduler", f"The learning rate stays constant: {why}.")
+        if lost:
+            ledger.warn(f"the learning rate stays constant: {why}")
 
 
 def _places(ledger: Ledger, tables: list[Path], names: tuple[str, ...]) -> Iterator[Path]:
@@ -177,19 +181,21 @@ def _places(ledger: Ledger, tables: list[Path], names: tuple[str, ...]) -> Itera
         yield from ((*table, name) for name in names if ledger.has(*table, name))
 
 
-def _schedule(ledger: Ledger, path: Path, draft: Draft) -> None:
+def _schedule(ledger: Ledger, path: Path, draft: Draft) -> bool:
+    """Carry a schedule, if mlrecipe has it."""
     use = _SCHEDULES.get(_target(ledger, path).rpartition(".")[2])
     if use is None:
         if ledger.get(*path) is None:
-            ledger.take(*path, to="train.scheduler")  # none: the rate is constant
+            ledger.take(*path, to="train.scheduler.use", value="constant")
         known = "it knows constant, linear, cosine and others of transformers"
         ledger.drop(*path, why=f"{NONE}: mlrecipe has no such schedule; {known}")
-        return
+        return False
     draft.set("train.scheduler.use", use)
     warmup = (*path, "num_warmup_steps")
     carry(ledger, warmup, draft, "train.scheduler.warmup", Kind("float"))
     ledger.drop(*path, "num_training_steps", why=f"{OURS}: it knows how many steps there will be")
     _component(ledger, path, draft, "train.scheduler", ("scheduler", use))
+    return True
 
 
 def _component(
@@ -198,7 +204,7 @@ def _component(
 ) -> None:  # fmt: skip
     for key in _TARGETS:
         if ledger.get(*path, key):
-            ledger.take(*path, key, to=f"{to}.use")
+            ledger.take(*path, key, to=f"{to}.use", value=component[1])
     _machinery(ledger, path)
     carry_parameters(ledger, path, draft, to, component=component, ours=ours)
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from mlrecipe.code.kinds import Kind
-from mlrecipe.migration.components import carry
+from mlrecipe.migration.components import carry, fits
 from mlrecipe.migration.draft import Draft
 from mlrecipe.migration.ledger import DEAD, NONE, OURS, Ledger, Path
 from mlrecipe.migration.pipeline import Pipeline
 
 _COUNT = Kind("union", (Kind("int"), Kind("float")))
+_TEXT = Kind("union", (Kind("str"), Kind("none")))
 
 
 def _load_dataset(pipeline: Pipeline, path: Path, to: str) -> None:
     ledger, draft, kwargs = pipeline.ledger, pipeline.draft, (*path, "setup_kwargs")
     draft.set(f"{to}.use", "load-dataset")
-    name = ledger.take(*kwargs, "dataset_name", to=f"{to}.path")
-    folder = ledger.get(*kwargs, "dataset_path")
-    ledger.take(*kwargs, "dataset_path", to=f"{to}.path")
-    if isinstance(name, str):
-        draft.set(f"{to}.path", f"{folder}/{name}" if folder else name)
+    name = _carry_place(ledger, draft, kwargs, f"{to}.path")
     ledger.drop(*kwargs, "fields", why=f"{DEAD}: load-dataset has `columns`")
     load = (*kwargs, "load_kwargs")
     for key in ("name", "revision"):
@@ -34,6 +30,17 @@ def _load_dataset(pipeline: Pipeline, path: Path, to: str) -> None:
     ledger.drop(*load, why=f"{NONE}: load-dataset has no such parameter")
     if ledger.has(*load, "data_files"):
         ledger.warn(f"{to}: {name!r} with data_files: {hint}")
+
+
+def _carry_place(ledger: Ledger, draft: Draft, kwargs: Path, to: str) -> str:
+    """Where a data set is: in a folder or of an owner on the hub, or either alone."""
+    keys = [key for key in ("dataset_path", "dataset_name") if fits(ledger, (*kwargs, key), _TEXT)]
+    place = "/".join(filter(None, (ledger.get(*kwargs, key) for key in keys)))
+    if place:
+        draft.set(to, place)
+    for key in keys:
+        ledger.take(*kwargs, key, to=to, value=place or None)
+    return place
 
 
 def _tokenize(pipeline: Pipeline, path: Path, to: str) -> None:
@@ -67,37 +74,40 @@ def _tokenize(pipeline: Pipeline, path: Path, to: str) -> None:
 def _tokenized_field(ledger: Ledger, draft: Draft, kwargs: Path, to: str) -> None:
     """The first field; a second one would be tokenized by itself, which `tokenize` does not."""
     fields = ledger.get(*kwargs, "tokenize_fields_list")
-    count = len(fields) if isinstance(fields, list) else 0
-    first = fields[0] if isinstance(fields, list) and fields else None
-    if isinstance(first, str) and count == 1:
-        draft.set(f"{to}.text", ledger.take(*kwargs, "tokenize_fields_list", to=f"{to}.text"))
-        draft.set(f"{to}.text", first)
+    texts = fields if isinstance(fields, list) else []
+    if len(texts) == 1 and isinstance(texts[0], str):
+        draft.set(f"{to}.text", texts[0])
+        ledger.take(*kwargs, "tokenize_fields_list", to=f"{to}.text", value=texts[0])
         renames = (*kwargs, "rename_col_dict")
         for column in ("input_ids", "token_type_ids"):
-            if ledger.get(*renames, f"{first}_{column}") == column:
-                ledger.take(*renames, f"{first}_{column}", to=f"{to}.use")
+            if ledger.get(*renames, f"{texts[0]}_{column}") == column:
+                why = f"{OURS}: the op tokenize calls it so anyway"
+                ledger.drop(*renames, f"{texts[0]}_{column}", why=why)
         mask = f"{OURS}: the mask is made with the batch"
-        ledger.drop(*renames, f"{first}_attention_mask", why=mask)
+        ledger.drop(*renames, f"{texts[0]}_attention_mask", why=mask)
         ledger.drop(*renames, why=f"{NONE}: put a node of the op `rename` after this one")
         return
     why = f"{NONE}: tokenize reads one text, or a pair of texts as one; put one node for each text"
+    if len(texts) < 2:
+        why = f"{NONE}: it names no text"
     ledger.drop(*kwargs, "tokenize_fields_list", why=why)
     ledger.drop(*kwargs, "rename_col_dict", why=why)
-    ledger.warn(f"{to}: {count} texts were tokenized one by one; `text` is left to you")
+    what = "no text to tokenize is named"
+    if len(texts) > 1:
+        what = f"{len(texts)} texts were tokenized one by one"
+    ledger.warn(f"{to}: {what}; `text` is left to you")
 
 
 def _split(pipeline: Pipeline, path: Path, to: str) -> None:
     ledger, draft, kwargs = pipeline.ledger, pipeline.draft, (*path, "setup_kwargs")
     draft.set(f"{to}.use", "split")
     draft.set(f"{to}.source", "train")
-    sizes: dict[str, Any] = {}
+    draft.set(f"{to}.sizes", {})
     for key, split in (("valid_size", "validation"), ("test_size", "test")):
         if ledger.get(*kwargs, key) is None:
-            ledger.take(*kwargs, key, to=f"{to}.sizes")
-        elif carry(ledger, (*kwargs, key), draft, f"{to}.{key}", _COUNT):
-            sizes[split] = draft.get(to).pop(key)
-            ledger.take(*kwargs, key, to=f"{to}.sizes")
-    draft.set(f"{to}.sizes", sizes)
+            ledger.leave(*kwargs, key, to=f"{to}.sizes.{split}")
+        else:
+            carry(ledger, (*kwargs, key), draft, f"{to}.sizes.{split}", _COUNT)
     options = (*kwargs, "train_test_split_kwargs")
     for key, new, kind in (
         ("seed", "seed", "int"), ("shuffle", "shuffle", "bool"), ("stratify_by_column", "stratify", "str"),
@@ -105,16 +115,13 @@ def _split(pipeline: Pipeline, path: Path, to: str) -> None:
         carry(ledger, (*options, key), draft, f"{to}.{new}", Kind(kind))
     ledger.drop(*kwargs, why=f"{NONE}: the op split has no such parameter")
     draft.comment(to, "The rows chosen are others than those that runway chose.")
-    if "validation" in sizes:
+    if draft.get(f"{to}.sizes.validation") is not None:
         pipeline.valid_splits.add("validation")
 
 
 def _breakpoint(pipeline: Pipeline, path: Path, to: str) -> None:
     pipeline.draft.set(f"{to}.use", "breakpoint")
-    kwargs = (*path, "setup_kwargs")
-    if pipeline.ledger.get(*kwargs) == {}:
-        pipeline.ledger.take(*kwargs, to=to)
-    pipeline.ledger.drop(*kwargs, why=DEAD)
+    pipeline.ledger.drop(*path, "setup_kwargs", why=DEAD)
     pipeline.ledger.warn(f"{to} opens a prompt in every run: take it out if you do not want that")
 
 

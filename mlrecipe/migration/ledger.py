@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlrecipe.migration.secrets import without_secrets
+
 Path = tuple[str | int, ...]
 """Keys and positions from the root of a configuration."""
 
@@ -17,9 +19,7 @@ UNKNOWN = "not known to runway or mlrecipe"
 DEAD = "never read by runway"
 
 _KNOWN = (NONE, OURS, DEAD)
-
-_SECRET = re.compile(r"(^|_)(api_?key|api_?token|access_?token|auth_?token|password|secret)$", re.I)
-_HIDDEN = "(hidden)"
+_SAME: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,18 @@ class Ledger:
 
     values: Mapping[str, Any]
     carried: dict[Path, str] = field(default_factory=dict)
-    """Leaf → key of the recipe that says the same."""
+    """Leaf → key of the recipe that says the same, or that says it by not being there."""
 
     whys: dict[Path, str] = field(default_factory=dict)
     """Leaf or table → why neither it nor anything below it is in the recipe."""
 
     warnings: list[str] = field(default_factory=list)
+
+    variables: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Environment variable → the secret that it is to hold."""
+
+    _promises: dict[Path, tuple[str, Any]] = field(init=False, default_factory=dict, repr=False)
+    """Leaf or table that was carried → key of the recipe, and the value that it must have in the end."""
 
     def get(self, *path: str | int, default: Any = None) -> Any:
         """The value at a path, `default` where there is none; nothing is noted."""
@@ -71,12 +77,23 @@ class Ledger:
         table = self.get(*path)
         return list(table) if isinstance(table, Mapping) else []
 
-    def take(self, *path: str | int, to: str) -> Any:
-        """The value at a path, noted as carried to the recipe's key `to`."""
-        value = self.get(*path)
+    def take(self, *path: str | int, to: str, value: Any = _SAME) -> Any:
+        """The value at a path, noted as carried to the recipe's key `to`.
+
+        `close` looks whether that key is there, with this value or with `value`.
+        """
+        found = self.get(*path)
+        self._carry(path, to, found if value is _SAME else value)
+        return found
+
+    def leave(self, *path: str | int, to: str) -> None:
+        """Note that the recipe says what is at a path by not having its key `to`, which `close` looks after."""
+        self._carry(path, to, None)
+
+    def _carry(self, path: Path, to: str, value: Any) -> None:
+        self._promises[path] = (to, value)
         for leaf in self._leaves(path):
             self.carried[leaf] = to
-        return value
 
     def drop(self, *path: str | int, why: str) -> None:
         """Note that what is at a path, as far as it is not carried yet, has no place in the recipe."""
@@ -105,20 +122,29 @@ class Ledger:
         """Every leaf of the configuration."""
         return list(self._leaves(()))
 
-    def close(self, why: str = UNKNOWN) -> list[Dropped]:
-        """Everything that was not carried, in the order of the configuration; what is open gets `why`."""
+    def close(self, recipe: Mapping[str, Any], why: str = UNKNOWN) -> list[Dropped]:
+        """Everything that was not carried, in the order of the configuration; what is open gets `why`.
+
+        What was noted as carried is, only if the values of the recipe say so.
+        """
+        for path, (to, value) in self._promises.items():
+            found = _value(recipe, to)
+            if self.has(*path) and not (found is value or found == value):
+                self._take_back(path)
+                other = f"{to} is set by another key" if found is not None else "nothing says it"
+                self.drop(*path, why=f"{NONE}: {other}")
         for key in self.values:
             self.drop(key, why=why)
-        order = {leaf: number for number, leaf in enumerate(self.leaves())}
-        last = len(order)
-        first = {
-            path: min((n for leaf, n in order.items() if leaf[: len(path)] == path), default=last)
-            for path in self.whys
-        }
+        above = (leaf[:depth] for leaf in self.leaves() for depth in range(1, len(leaf) + 1))
         return [
             Dropped(dotted(path), without_secrets(self.get(*path), path), self.whys[path])
-            for path in sorted(self.whys, key=first.__getitem__)
+            for path in dict.fromkeys(above)
+            if path in self.whys
         ]
+
+    def _take_back(self, path: Path) -> None:
+        for leaf in self._leaves(path):
+            self.carried.pop(leaf, None)
 
     def _leaves(self, path: Path) -> Iterator[Path]:
         if path and not self.has(*path):
@@ -132,6 +158,14 @@ class Ledger:
                 yield from self._leaves((*path, number))
         elif path:
             yield path
+
+
+def _value(recipe: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key, None where there is none."""
+    found: Any = recipe
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def by_reason(dropped: Sequence[Dropped]) -> dict[str, list[tuple[Dropped, str]]]:
@@ -154,19 +188,3 @@ def dotted(path: Path) -> str:
             name = key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
             text += f".{name}" if text else name
     return text
-
-
-def is_secret(key: str | int) -> bool:
-    """Whether a key of that name holds what no recipe may hold, such as `api_key`."""
-    return isinstance(key, str) and _SECRET.search(key) is not None
-
-
-def without_secrets(value: Any, path: Path = ()) -> Any:
-    """The value with secrets in it hidden."""
-    if path and is_secret(path[-1]) and value is not None:
-        return _HIDDEN
-    if isinstance(value, Mapping):
-        return {key: without_secrets(below, (key,)) for key, below in value.items()}
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    return value

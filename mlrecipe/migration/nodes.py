@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlrecipe.migration.components import carry
+from mlrecipe.code.kinds import Kind
+from mlrecipe.code.signatures import RESERVED
+from mlrecipe.migration.components import carry, fits
 from mlrecipe.migration.draft import Draft, is_toml
 from mlrecipe.migration.known_ops import KNOWN
 from mlrecipe.migration.ledger import DEAD, NONE, OURS, Ledger, Path
 from mlrecipe.migration.pipeline import TRANSFORMS, Pipeline
+from mlrecipe.migration.secrets import references
 from mlrecipe.migration.wrappers import Arity, Wrapper, op_name
 from mlrecipe.registry import registries
 
@@ -31,14 +34,14 @@ def carry_pipeline(pipeline: Pipeline) -> None:
     for node in ledger.keys(*TRANSFORMS):
         if not ledger.is_settled((*TRANSFORMS, node)):
             _carry_node(pipeline, node)
-    if ledger.get("data_pipeline", "regenerate") is True:
-        ledger.take("data_pipeline", "regenerate", to="nodes.*.force")
+    regenerate: Path = ("data_pipeline", "regenerate")
+    if fits(ledger, regenerate, Kind("bool")) and ledger.get(*regenerate):
         for name in pipeline.draft.values.get("nodes", {}):
             if pipeline.draft.get(f"nodes.{name}.cache") is not False:
                 pipeline.draft.set(f"nodes.{name}.force", True)
-    else:
-        why = f"{OURS}: nodes run again when something that they need changed"
-        ledger.drop("data_pipeline", "regenerate", why=why)
+                ledger.take(*regenerate, to=f"nodes.{name}.force")
+    why = f"{OURS}: nodes run again when something that they need changed"
+    ledger.drop(*regenerate, why=why)
 
 
 def in_order(nodes: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +99,8 @@ def _carry_node(pipeline: Pipeline, node: str) -> None:
         return
     to = f"nodes.{pipeline.names[node]}"
     pipeline.draft.comment(to, f"{node}: {transform}")
-    ledger.take(*path, "transform_name", to=f"{to}.use")
+    if not ledger.get(*path, "setup_kwargs", default=True):
+        ledger.leave(*path, "setup_kwargs", to=f"{to}.setup_kwargs")  # no parameters
     known = KNOWN.get(transform)
     pipeline.draft.set(f"{to}.use", "")  # first of its keys
     _carry_inputs(pipeline, node, to)
@@ -104,6 +108,8 @@ def _carry_node(pipeline: Pipeline, node: str) -> None:
         known(pipeline, path, to)
     else:
         _carry_old(pipeline, path, to, transform, len(inputs_of(ledger, node)))
+    use = pipeline.draft.get(f"{to}.use")
+    ledger.take(*path, "transform_name", to=f"{to}.use", value=use)
     _carry_cache(ledger, pipeline.draft, path, to)
     ledger.drop(*path, "inspect", why=DEAD)
     ledger.drop(*path, "cache_dir", why=f"{OURS}: each run of an op has an empty folder of its own")
@@ -115,7 +121,6 @@ def _carry_inputs(pipeline: Pipeline, node: str, to: str) -> None:
     ledger, path = pipeline.ledger, (*TRANSFORMS, node, "input_node")
     if not ledger.has(*path):
         return
-    ledger.take(*path, to=f"{to}.inputs")
     inputs = []
     for name in inputs_of(ledger, node):
         found = pipeline.names.get(name, name)
@@ -124,17 +129,21 @@ def _carry_inputs(pipeline: Pipeline, node: str, to: str) -> None:
         elif not found:
             ledger.warn(f"node {node!r} takes its input from {name!r}, which is not carried")
         inputs.append(found or name)
+    ledger.take(*path, to=f"{to}.inputs", value=inputs or None)
     if inputs:
         pipeline.draft.set(f"{to}.inputs", inputs)
 
 
 def _carry_cache(ledger: Ledger, draft: Draft, path: Path, to: str) -> None:
     for old, new, default in (("cache", "cache", True), ("regenerate", "force", False)):
-        value = ledger.get(*path, old)
-        if isinstance(value, bool):
-            ledger.take(*path, old, to=f"{to}.{new}")
-            if value != default and draft.get(f"{to}.cache") is not False:
-                draft.set(f"{to}.{new}", value)
+        if not fits(ledger, (*path, old), Kind("bool")):
+            continue
+        if ledger.get(*path, old) is default:
+            ledger.leave(*path, old, to=f"{to}.{new}")
+        elif draft.get(f"{to}.cache") is False:
+            ledger.drop(*path, old, why=f"{OURS}: a node that is not kept runs every time")
+        else:
+            carry(ledger, (*path, old), draft, f"{to}.{new}")
 
 
 def _carry_old(pipeline: Pipeline, path: Path, to: str, transform: str, inputs: int) -> None:
@@ -159,15 +168,16 @@ def _carry_old(pipeline: Pipeline, path: Path, to: str, transform: str, inputs: 
     draft.set(f"{to}.use", name)
     for key in ledger.keys(*path, "setup_kwargs"):
         _carry_setting(pipeline, (*path, "setup_kwargs", key), to, wrapper)
-    if not ledger.get(*path, "setup_kwargs", default=True):
-        ledger.take(*path, "setup_kwargs", to=to)  # an empty table: no parameters
 
 
 def _carry_setting(pipeline: Pipeline, path: Path, to: str, wrapper: Wrapper | None) -> None:
     ledger, key = pipeline.ledger, str(path[-1])
-    value = ledger.get(*path)
-    if wrapper is None:
-        carry(ledger, path, pipeline.draft, f"{to}.{key}") if "." not in key else None
+    value, _ = references(ledger.get(*path), key, {})
+    if wrapper is None and "." in key:
+        ledger.drop(*path, why=f"{NONE}: no op has a parameter of that name")
+    elif wrapper is None:
+        name = f"{key}_" if key in (*RESERVED, "scratch") else key
+        carry(ledger, path, pipeline.draft, f"{to}.{name}")
     elif is_toml(value) and not wrapper.accept(key, value):
         where = f"{wrapper.transform.name}.setup"
         ledger.drop(*path, why=f"{NONE}: {where} has no such parameter")

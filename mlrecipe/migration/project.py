@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrecipe.errors import RequestError
-from mlrecipe.migration import hydra, old_ops, runway, source, wrappers
-from mlrecipe.migration.ledger import without_secrets
+from mlrecipe.migration import hydra, old_ops, runway, secrets, source, wrappers
+from mlrecipe.migration.ledger import dotted
 from mlrecipe.migration.runway import Imported
 from mlrecipe.recipe.project import MARKERS, project_of
 
@@ -51,7 +51,7 @@ def import_runway(
     _refuse(recipe, force=force)
     transforms = old_ops.find(ops) if ops else {}
     project, is_new = _project(recipe, ops)
-    plain = without_secrets(values)
+    plain = secrets.without_secrets(values)
     imported = runway.convert(values, file=file.name, transforms=transforms)
     files: dict[Path, str] = {}
     if imported.wrappers:
@@ -60,6 +60,11 @@ def import_runway(
         files[path] = text
         plugin = Path(os.path.relpath(path, recipe.resolve().parent)).as_posix()
         imported = runway.convert(values, file=file.name, transforms=transforms, plugin=plugin)
+        hidden = ", ".join(map(dotted, secrets.places(values)))
+        if hidden and any(map(wrappers.uses_config, imported.wrappers)):
+            imported.warnings.append(
+                f"{path.name} has {secrets.HIDDEN} for what is secret: {hidden}"
+            )
     if is_new:
         (project / _MARKER).mkdir(exist_ok=True)
     return _written(imported, recipe, files)
@@ -106,8 +111,9 @@ def _free(path: Path, text: str, recipe: Path, *, force: bool) -> Path:
 
 def _written(imported: Imported, recipe: Path, files: Mapping[Path, str]) -> Written:
     for path, text in {recipe: imported.text, **files}.items():
+        if not path.parent.exists():
+            raise RequestError(f"no folder {str(path.parent)!r}", hint="make it first")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise RequestError(f"cannot write {str(path)!r}: {error.strerror}") from error

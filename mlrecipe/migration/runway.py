@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlrecipe.code.kinds import Kind
 from mlrecipe.errors import RequestError
 from mlrecipe.migration import fitting, wrappers
+from mlrecipe.migration.components import carry, fits
 from mlrecipe.migration.draft import Draft
 from mlrecipe.migration.ledger import DEAD, NONE, OURS, Dropped, Ledger
 from mlrecipe.migration.nodes import carry_pipeline, in_order, inputs_of
@@ -84,7 +86,7 @@ def convert(
     _eval(ledger)
     _plugins(pipeline, plugin)
     draft.values = in_sections(draft.values)
-    dropped = ledger.close()
+    dropped = ledger.close(draft.values)
     head = [f"Made from {file} by `mlrecipe import runway`.", *_to_do(draft, ledger)]
     return Imported(
         text=draft.text(head, dropped), dropped=dropped, warnings=ledger.warnings, ledger=ledger,
@@ -97,17 +99,20 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "recipe"
 
 
+def carry_name(ledger: Ledger, draft: Draft, key: str, fallback: str) -> None:
+    """Carry the name of the experiment; without one it is that of the file."""
+    draft.set("name", slug(fallback))
+    if ledger.get(key) and fits(ledger, (key,), Kind("str")):
+        draft.set("name", slug(ledger.get(key)))
+        ledger.take(key, to="name", value=draft.get("name"))
+
+
 def _top(ledger: Ledger, draft: Draft, fallback: str) -> None:
-    name = ledger.get("experiment_name")
-    if isinstance(name, str) and name:
-        ledger.take("experiment_name", to="name")
-    draft.set("name", slug(name if isinstance(name, str) and name else fallback))
-    seed = ledger.get("meta", "seed")
-    if type(seed) is int:
-        draft.set("seed", ledger.take("meta", "seed", to="seed"))
+    carry_name(ledger, draft, "experiment_name", fallback)
+    carry(ledger, ("meta", "seed"), draft, "seed", Kind("int"))
     is_dummy = ledger.get("use_dummy_data")
-    if isinstance(is_dummy, bool):
-        ledger.take("use_dummy_data", to="limit")
+    if fits(ledger, ("use_dummy_data",), Kind("bool")):
+        ledger.take("use_dummy_data", to="limit", value=_DUMMY_ROWS if is_dummy else None)
     if is_dummy is True:
         draft.set("limit", _DUMMY_ROWS)
         ledger.warn(f"use_dummy_data has become limit = {_DUMMY_ROWS}: rows of each source split")
@@ -139,7 +144,7 @@ def _data(pipeline: Pipeline) -> None:
     elif "model" in draft.values:
         draft.set("train.data", found)
         if wanted is not None:
-            ledger.take("executor", "init_kwargs", "use_data_node", to="train.data")
+            ledger.take("executor", "init_kwargs", "use_data_node", to="train.data", value=found)
     else:  # with it the recipe would have to say what to train
         draft.comment("train", f'With [model] and [task] there, add: data = "{found}"')
         why = f"{NONE}: without a [model] nothing can be trained; then it is train.data"

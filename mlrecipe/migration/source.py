@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ from mlrecipe.errors import RequestError
 
 _FLOAT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}?")
+_DEEPEST = 50
+"""Tables and lists in each other; a configuration of people has a handful."""
+
+_MOST = 100_000
+"""Values, those that an alias repeats counted each time."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The table in a JSON file.
 
     Raises:
-        RequestError: it cannot be read, is no JSON or no table, or has a key twice.
+        RequestError: it cannot be read, is no JSON or no table, has a key twice, or is nested too deeply.
     """
     text = _text(path)
     try:
@@ -33,6 +39,11 @@ def read_json(path: Path) -> dict[str, Any]:
         line = _line_of_second(text, str(error))
         message = f"{path}:{line}: key {str(error)!r} is there twice in one table"
         raise RequestError(message) from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a number of thousands of digits; thousands of brackets
+        raise RequestError(f"{path}: not valid JSON: {_reason(error)}") from error
     return _table(values, path)
 
 
@@ -40,7 +51,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The table in a YAML file; `1e-3` is a number, as it is for Hydra.
 
     Raises:
-        RequestError: it cannot be read, is no YAML or no table, has a key twice, or has interpolations.
+        RequestError: it cannot be read, is no YAML or no table, has a key twice, has interpolations, has an
+            alias of what it stands in, or aliases that make it endless.
     """
     import yaml
 
@@ -49,20 +61,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         for message, line in _yaml_problems(tree):
             raise RequestError(f"{path}:{line}: {message[0]}", hint=message[1])
+        if tree is not None:
+            _measure(tree, path)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         what = getattr(error, "problem", None) or str(error).partition("\n")[0]
         raise RequestError(f"{place}: not valid YAML: {what}") from error
+    except (ValueError, RecursionError) as error:  # a date that is none; thousands of brackets
+        raise RequestError(f"{path}: not valid YAML: {_reason(error)}") from error
     return _table(_numbers(values), path)
 
 
 def _yaml_problems(tree: Any) -> Iterator[tuple[tuple[str, str | None], int]]:
     """What a resolved configuration may not have: message with hint, and line."""
-    pending, done = [tree], set()
+    pending, done = deque([tree]), set()
     while pending:
-        node = pending.pop(0)
+        node = pending.popleft()
         if node is None or id(node) in done:  # an anchor may be used many times
             continue
         done.add(id(node))
@@ -80,6 +96,38 @@ def _yaml_problems(tree: Any) -> Iterator[tuple[tuple[str, str | None], int]]:
                     yield (message, None), key.start_mark.line + 1
                 seen.add(key.value if key.id == "scalar" else "")
                 pending.append(value)
+
+
+def _measure(tree: Any, path: Path) -> None:
+    """Refuse aliases in a circle, and a tree that is too deep or, with each alias written out, too large."""
+    sizes: dict[int, int] = {}
+    above: set[int] = set()
+    pending = [(tree, False)]
+    while pending:
+        node, is_done = pending.pop()
+        below = _below(node)
+        if is_done:
+            above.discard(id(node))
+            sizes[id(node)] = 1 + sum(sizes[id(inner)] for inner in below)
+        elif id(node) in above:
+            raise RequestError(f"{path}:{_line(node)}: an alias stands inside of what it repeats")
+        elif id(node) not in sizes:
+            above.add(id(node))
+            pending.append((node, True))
+            pending += [(inner, False) for inner in below]
+        if sizes.get(id(node), 0) > _MOST:
+            message = f"with its aliases written out it has more than {_MOST} values"
+            raise RequestError(f"{path}:{_line(node)}: {message}")
+
+
+def _below(node: Any) -> list[Any]:
+    if node.id == "mapping":
+        return [part for pair in node.value for part in pair]
+    return node.value if node.id == "sequence" else []
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
 
 
 def _numbers(value: Any) -> Any:
@@ -122,7 +170,25 @@ def _text(path: Path) -> str:
 def _table(values: Any, path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RequestError(f"{path}:1: a configuration is a table, this is something else")
+    pending: list[tuple[Any, int]] = [(values, 1)]
+    while pending:
+        value, depth = pending.pop()
+        if isinstance(value, (dict, list)):
+            if depth > _DEEPEST:
+                raise RequestError(
+                    f"{path}: more than {_DEEPEST} tables and lists inside each other"
+                )
+            below = value.values() if isinstance(value, dict) else value
+            pending += [(inner, depth + 1) for inner in below]
+    try:
+        json.dumps(values, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise RequestError(f"{path}: half a character (\\ud800) in a text") from error
     return values
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else _lower(str(error))
 
 
 def _lower(text: str) -> str:

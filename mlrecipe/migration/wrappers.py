@@ -91,14 +91,15 @@ def text(wrappers: Sequence[Wrapper], *, project: Path, config: Mapping[str, Any
         RequestError: an old file lies outside the project, or cannot be imported by its name.
     """
     parts = [_HEAD]
-    if any(_uses_config(wrapper) for wrapper in wrappers):
+    if any(uses_config(wrapper) for wrapper in wrappers):
         literal = pprint.pformat(dict(config), width=100, sort_dicts=False)
         parts.append(f"CONFIG: dict[str, Any] = {literal}\n")
     parts += ["\n".join(["", *_function(wrapper, project), ""]) for wrapper in wrappers]
     return "\n".join(parts)
 
 
-def _uses_config(wrapper: Wrapper) -> bool:
+def uses_config(wrapper: Wrapper) -> bool:
+    """Whether its transform looks into the whole configuration."""
     return "global_config" in wrapper.transform.uses
 
 
@@ -176,7 +177,7 @@ def _call(wrapper: Wrapper) -> Iterator[str]:
     if pairs:
         yield "}"
     data = {"none": "None", "one": "data", "many": "list(data)"}[wrapper.arity]
-    more = ", config=CONFIG" if _uses_config(wrapper) else ""
+    more = ", config=CONFIG" if uses_config(wrapper) else ""
     more += ", limit=limit" if "use_dummy_data" in wrapper.transform.uses else ""
     yield f"return shim.run({wrapper.transform.name}, settings, {data}, scratch=scratch{more})"
 

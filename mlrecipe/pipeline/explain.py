@@ -74,7 +74,10 @@ def _files(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
 
 
 def _source(files: Mapping[str, str]) -> str:
-    return repr(files["hub"]) if "hub" in files else "a local folder"
+    if "hub" not in files:
+        return "a local folder"
+    name, at, commit = files["hub"].partition("@")
+    return repr(name + at + commit[:10])
 
 
 def _code(

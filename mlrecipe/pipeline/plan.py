@@ -80,10 +80,13 @@ def plan(
     steps: dict[str, Step] = {}
     codes: prints.Codes = {}
     for node in graph:
-        project, memo = request.loaded.project, store.memo
-        parts = prints.own_parts(node, project=project, memo=memo, codes=codes)
+        project, recipe, memo = request.loaded.project, request.loaded.recipe, store.memo
+        parts = prints.own_parts(
+            node, project=project, memo=memo, codes=codes,
+            strictness=recipe.library_versions,
+        )  # fmt: skip
         steps[node.name] = _step(request, store, node, parts, steps, node.name in force)
-    steps = _restore(steps, store, set(nodes) or _wanted(request, steps))
+    steps = _restore(steps, store, set(nodes) or wanted(request, steps))
     return Plan(tuple(steps.values()), steps)
 
 
@@ -111,7 +114,10 @@ def _step(
     forced = is_named or node.spec.force
     step = Step(node=node, status="run", reasons=(), parts=parts, own=own, is_forced=forced)
     status, reasons, record = _judge(request, store, step, before)
-    return replace(step, status=status, reasons=tuple(reasons), record=record)
+    return Step(
+        node=node, status=status, reasons=tuple(reasons), parts=parts, own=own, is_forced=forced,
+        record=record,
+    )  # fmt: skip
 
 
 def _judge(
@@ -133,7 +139,7 @@ def _judge(
     return "run", _reasons(request, store, step, prints.shown(step.parts)), None
 
 
-def _wanted(request: Request, steps: Mapping[str, Step]) -> set[str]:
+def wanted(request: Request, steps: Mapping[str, Step]) -> set[str]:
     """Nodes whose outputs are what preparing all is for: the last of the graph, and what stages load."""
     recipe = request.loaded.recipe
     used = {name.partition(".")[0] for name in (recipe.train.data, recipe.test.data)}

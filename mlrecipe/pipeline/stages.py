@@ -8,7 +8,6 @@ from typing import Any
 
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.closure import code_digest
-from mlrecipe.code.kinds import ANY
 from mlrecipe.errors import DataError, Problem, RecipeError, RequestError
 from mlrecipe.graph import externals
 from mlrecipe.graph.encode import digest
@@ -141,25 +140,22 @@ def _component(
     """A component's parameters, the content of what they name, and its code where it is a plugin's."""
     found = request.catalog.find(_PATHS[key], values["use"])
     assert found is not None, key  # the recipe was checked
-    outside: list[list[str]] = []
-    for name, value in values.items():
-        parameter = found.signature.params.get(name)
-        named = externals.resolve(value, parameter.kind if parameter else ANY, request.loaded.base)[
-            1
-        ]
-        for external in named:
-            pairs = (
-                [("hub", external.text)] if external.is_hub else externals.digests(external, memo)
-            )
-            outside += [[name, *pair] for pair in pairs]
+    given = {name: value for name, value in values.items() if name != "use"}
+    bound = request.bound(_PATHS[key], Component(use=values["use"], params=given))
+    outside = [
+        [name, *pair]
+        for name, items in bound.externals.items()
+        for external in items
+        for pair in externals.digests(external, memo)
+    ]
     code = ""
     if found.plugin:
         path = Path(found.signature.file)
         roots = [request.loaded.project.resolve()]
         code = code_digest(path, found.signature.qualname, roots=roots, memo=memo).digest
-    local = {name for name, *_ in outside}
+    left_out = {name for name, *_ in outside} | bound.told.keys()
     return {
-        "params": {k: v for k, v in values.items() if k not in local},
+        "params": {k: v for k, v in values.items() if k not in left_out},
         "files": outside,
         "code": code,
     }

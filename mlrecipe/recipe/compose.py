@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.project import shown
 from mlrecipe.recipe.shape import spec
 from mlrecipe.recipe.variants import Variants
+
+_COMPOSITION = {"extends", "unset", "pick", "variant"}
 
 FILE_ONLY = ("plugins", "relative_to", "extends", "variant")
 """Keys that only a file may have: they decide what is read, and where."""
@@ -31,10 +34,14 @@ class Composed:
     base: Path = Path()
     """Where the relative paths of the recipe itself start."""
 
+    is_whole: bool = True
+    """Whether everything that it names was found."""
+
     @property
     def is_readable(self) -> bool:
         """Whether every text could be read: else what is missing says nothing."""
-        return not any(p.message.startswith(files.INVALID) for p in self.problems)
+        is_text = not any(p.message.startswith(files.INVALID) for p in self.problems)
+        return is_text and self.is_whole
 
 
 def compose(path: Path, picks: Sequence[str], *, here: Path, project: Path) -> Composed:
@@ -50,13 +57,14 @@ def compose(path: Path, picks: Sequence[str], *, here: Path, project: Path) -> C
     composed.base = top[-1].folder or path.parent
     for layer in top:
         composed.variants.add_file(layer, here=here)
-    chosen = composed.variants.choose(top, picks)
+    chosen = composed.variants.choose(top, picks) if composed.is_readable else []
     below = list(top)
     for layer in chosen:
         _unset(layer, below, composed.problems)
         below.append(layer)
     composed.layers = below
     composed.problems += composed.variants.problems
+    composed.is_whole = composed.is_whole and composed.variants.is_whole
     for layer in below:
         layer.values.pop("pick", None)
     return composed
@@ -68,10 +76,10 @@ class _Reader:
     def __init__(self, here: Path, project: Path) -> None:
         self._here = here
         self._project = project
-        self._closures: dict[Path, list[Layer]] = {}
+        self._closures: dict[str, list[Layer]] = {}
         self.composed = Composed()
 
-    def add(self, path: Path, name: str, chain: tuple[tuple[Path, str], ...]) -> list[Layer]:
+    def add(self, path: Path, name: str, chain: tuple[tuple[str, str], ...]) -> list[Layer]:
         """The layers of a file and of all that it extends; those that are new go on top."""
         layer, problems = files.read(path, shown=name)
         self.composed.problems += problems
@@ -81,26 +89,32 @@ class _Reader:
             for below in self._extended(layer, path, index, text, chain):
                 if not any(below is known for known in inherited):
                     inherited.append(below)
-        self._check_types(layer)
-        _unset(layer, inherited, self.composed.problems)
+        self.composed.problems += wrong_types(layer, "pick", layer.values.get("pick", {}))
+        if self.composed.is_whole:  # else what is not there may be in what could not be read
+            _unset(layer, inherited, self.composed.problems)
+        layer.values.pop("unset", None)
         self.composed.layers.append(layer)
-        self._closures[path.resolve()] = [*inherited, layer]
+        self._closures[os.path.realpath(path)] = [*inherited, layer]
         return [*inherited, layer]
 
     def _extended(
-        self, layer: Layer, path: Path, index: int, text: str, chain: tuple[tuple[Path, str], ...]
+        self, layer: Layer, path: Path, index: int, text: str, chain: tuple[tuple[str, str], ...]
     ) -> list[Layer]:
-        found = (path.parent / text).absolute()
+        if "\0" in text:
+            self._report(layer, index, f"{text!r} is no path")
+            return []
+        found = Path(os.path.normpath((path.parent / text).absolute()))
+        real = os.path.realpath(found)
         origin = layer.origin(("extends", index))
-        chain = (*chain, (path.resolve(), f"{layer.name}:{origin.line}"))
-        circle = [place for passed, place in chain if passed == found.resolve()]
+        chain = (*chain, (os.path.realpath(path), f"{layer.name}:{origin.line}"))
+        circle = [place for passed, place in chain if passed == real]
         if circle:
             places = [place for _, place in chain]
             loop = " → ".join([*places[places.index(circle[0]) :], shown(found, here=self._here)])
             self._report(layer, index, f"recipes extend each other in a circle: {loop}")
             return []
-        if found.resolve() in self._closures:
-            return self._closures[found.resolve()]
+        if real in self._closures:
+            return self._closures[real]
         try:
             return self.add(found, shown(found, here=self._here), chain)
         except RequestError as error:
@@ -110,19 +124,16 @@ class _Reader:
             return []
 
     def _report(self, layer: Layer, index: int, message: str) -> None:
+        self.composed.is_whole = False
         self.composed.problems.append(layer.problem(("extends", index), message))
 
     def _listed(self, layer: Layer, key: str) -> list[str]:
         """The texts of a list that belongs to composition, which is taken out of the values."""
         value = layer.values.pop(key, [])
-        self._check(layer, key, value)
+        wrong = wrong_types(layer, key, value)
+        self.composed.problems += wrong
+        self.composed.is_whole = self.composed.is_whole and not wrong
         return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
-
-    def _check_types(self, layer: Layer) -> None:
-        self._check(layer, "pick", layer.values.get("pick", {}))
-
-    def _check(self, layer: Layer, key: str, value: Any) -> None:
-        self.composed.problems += wrong_types(layer, key, value)
 
     def _folder(self, layer: Layer, path: Path) -> Path:
         """Where the relative paths of a file start."""
@@ -156,10 +167,9 @@ def near(layers: Sequence[Layer], path: KeyPath) -> str:
     """What there is beside a key that no layer has."""
     for depth in range(len(path) - 1, -1, -1):
         tables = [keys.table_at(layer.values, path[:depth]) for layer in layers]
-        found = {keys.dotted((*path[:depth], name)) for table in tables for name in table}
-        found -= {"extends", "unset", "pick", "variant"}
-        if found:
-            return did_you_mean(keys.dotted(path[: depth + 1]), found)
+        found = {name for table in tables for name in table} - _COMPOSITION
+        if found and str(path[depth]) not in found:
+            return keys.nearest(path[:depth], str(path[depth]), found)
     return "nothing is inherited"
 
 

@@ -54,11 +54,13 @@ def deferred_in(value: Any, path: KeyPath = ()) -> list[tuple[KeyPath, Deferred]
 
 def plain(value: Any) -> Any:
     """The value with every deferred text below it as the plain text that the recipe has."""
+    if isinstance(value, str):
+        return str(value) if isinstance(value, Deferred) else value
     if isinstance(value, Mapping):
         return {key: plain(below) for key, below in value.items()}
     if isinstance(value, list):
         return [plain(below) for below in value]
-    return str(value) if isinstance(value, Deferred) else value
+    return value
 
 
 def _read(match: re.Match[str], run_dir: str | None) -> str:

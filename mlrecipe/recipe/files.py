@@ -43,6 +43,10 @@ def read_json(path: Path, *, shown: str) -> tuple[Layer, list[Problem]]:
         problems.append(Problem(message=message, file=shown, line=error.lineno, column=error.colno))
     except (ValueError, RecursionError) as error:
         problems.append(Problem(message=f"{INVALID} JSON: {error}", file=shown))
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        problems.append(Problem(message=f"{INVALID} JSON: half a character (\\ud800)", file=shown))
     if values is not None and not isinstance(values, dict):
         problems.append(Problem(message=f"{INVALID}: expected an object of keys", file=shown))
     values = values if isinstance(values, dict) else {}

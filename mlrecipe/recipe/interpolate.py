@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.recipe import keys
 from mlrecipe.recipe.deferred import Deferred
@@ -20,14 +21,16 @@ from mlrecipe.recipe.positions import KeyPath
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KNOWN = ["env:", "secret:", "required:", "none", "recipe_dir", "run_dir"]
 
 FORMS = {
     "${train.batch_size}": "the value of that key, with its type; its default where it is not set",
     "run-${name}": "the key's value as text",
     "${nodes.split.inputs.0}": "an item of a list, from 0",
-    "${env:DIR:-data}": "an environment variable, with a default",
-    "${secret:TOKEN}": "an environment variable, read when it is used; never stored, hashed or shown",
+    "${env:DIR:-data}": "an environment variable, with a default; read as TOML where the key takes no text",
+    "${secret:TOKEN}": "an environment variable, read when it is used; never stored, hashed or shown (if it "
+    "has 4 characters or more)",
     "${required:why}": "must be overridden; the error says why",
     "${none}": "no value",
     "${recipe_dir}": "the folder of the recipe that is run",
@@ -40,7 +43,10 @@ Adjust = Callable[[KeyPath, str], str]
 """What a text becomes that was written at a path: relative paths of other files are made the recipe's."""
 
 Default = Callable[[KeyPath], Any]
-"""What holds at a path that the recipe does not set; None where nothing does."""
+"""What holds at a path that the recipe does not set; `REQUIRED` where nothing does."""
+
+Typed = Callable[[KeyPath, str], Any]
+"""What a text from the environment means at a path: where that takes no text, it is read as TOML."""
 
 
 class _Unresolved(Exception):
@@ -56,10 +62,11 @@ def interpolate(
     *,
     recipe_dir: str,
     adjust: Adjust = lambda path, text: text,
-    default: Default = lambda path: None,
+    default: Default = lambda path: REQUIRED,
+    typed: Typed = lambda path, text: text,
 ) -> list[Problem]:
     """Replace every reference in the tree by its value; returns what could not be resolved."""
-    resolver = _Resolver(tree.values, recipe_dir, adjust, default)
+    resolver = _Resolver(tree.values, recipe_dir, adjust, default, typed)
     problems = []
     for path, value in list(leaves(tree.values)):
         try:
@@ -77,12 +84,14 @@ def interpolate(
 
 class _Resolver:
     def __init__(
-        self, values: Mapping[str, Any], recipe_dir: str, adjust: Adjust, default: Default
-    ) -> None:
+        self, values: Mapping[str, Any], recipe_dir: str, adjust: Adjust, default: Default,
+        typed: Typed,
+    ) -> None:  # fmt: skip
         self._values = values
         self._recipe_dir = recipe_dir
         self._adjust = adjust
         self._default = default
+        self._typed = typed
 
     def resolve(self, value: Any, chain: tuple[KeyPath, ...]) -> Any:
         if isinstance(value, list):
@@ -96,10 +105,15 @@ class _Resolver:
         whole = _WHOLE.fullmatch(value)
         if whole and not _is_deferred(whole[1]):
             found = self._refer(whole[1], chain)
-            return self._adjust(chain[-1], found) if whole[1].startswith("env:") else found
+            is_env = whole[1].startswith("env:")
+            return self._typed(chain[-1], self._adjust(chain[-1], found)) if is_env else found
         return self._embedded(value, chain)
 
     def _embedded(self, value: str, chain: tuple[KeyPath, ...]) -> str:
+        if "${" in _REFERENCE.sub("", value):
+            raise _Unresolved(
+                "a reference that is not closed, or stands inside another; write $${ for the text ${"
+            )
         deferred = any(_is_deferred(match[1] or "") for match in _REFERENCE.finditer(value))
         if deferred:
             if "${run_dir}" in value and any(step[0] != "train" for step in chain):
@@ -126,6 +140,8 @@ class _Resolver:
             raise _Echo
         if isinstance(found, (dict, list)):
             raise _Unresolved(f"{match[0]} is no single value and cannot stand inside a text")
+        if found is None:
+            raise _Unresolved(f"{match[0]} is none and cannot stand inside a text")
         if isinstance(found, Deferred):
             raise _Unresolved(f"{match[0]} is read late and cannot stand inside another text")
         if isinstance(found, bool):
@@ -163,13 +179,21 @@ class _Resolver:
                 found = found[int(key)]
             elif isinstance(found, dict) and key in found:
                 found = found[key]
-            elif (fallback := self._default(path)) is not None:
+            elif (fallback := self._default(path)) is not REQUIRED:
                 return copy(fallback)
             else:
-                known = found if isinstance(found, dict) else {}
-                near = [dotted((*path[:depth], k)) for k in known]
-                raise _Unresolved(f"${{{name}}} refers to nothing; {did_you_mean(name, near)}")
+                raise _Unresolved(f"${{{name}}} refers to nothing; {_beside(found, path, depth)}")
         return found
+
+
+def _beside(found: Any, path: KeyPath, depth: int) -> str:
+    """What there is where a path leads to nothing."""
+    if isinstance(found, list):
+        count = f"{len(found)} item{'s' * (len(found) != 1)}"
+        return f"{dotted(path[:depth])} has {count}, from 0"
+    if not isinstance(found, dict):
+        return f"{dotted(path[:depth])} is no table"
+    return keys.nearest(path[:depth], str(path[depth]), found)
 
 
 def _is_deferred(name: str) -> bool:
@@ -178,6 +202,8 @@ def _is_deferred(name: str) -> bool:
 
 def _environment(text: str) -> str:
     name, has_default, default = text.partition(":-")
+    if not _VARIABLE.fullmatch(name):
+        raise _Unresolved(f"{name!r} is no name of a variable; write ${{env:NAME:-default}}")
     found = os.environ.get(name)
     if found is None and not has_default:
         raise _Unresolved(

@@ -31,10 +31,17 @@ Keys = tuple[str, ...]
 """The way to a value from the recipe's root."""
 
 FILE = ".mlrecipe/recipe.schema.json"
-"""Where a project keeps its schema."""
+"""Where a project keeps the schema of its recipes."""
+
+VARIANT_FILE = ".mlrecipe/variant.schema.json"
+"""Where it keeps that of its files `variants/<group>/<option>.toml`."""
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _NODE = "node.name"
+_PATCH = "patch"
+_NOT_IN_PATCH = ("relative_to",)
+"""Keys of a recipe that say how a file is read: a variant has no place for them."""
+
 _TAKES_NODE = (("train", "data"), ("test", "data"))
 _INHERITED = "Keys of a table that `extends` or a variant brings."
 
@@ -56,9 +63,21 @@ def build(catalog: Catalog, *, node_names: Iterable[str] = ()) -> Schema:
     return _Builder(catalog, sorted(set(node_names))).root()
 
 
-def directive(folder: Path, project: Path) -> str:
+def variant_schema(schema: Schema) -> Schema:
+    """The JSON Schema of a variant's file, out of that of the recipes."""
+    definitions = dict(schema["definitions"])
+    patch = definitions.pop(_PATCH)
+    return {
+        "$schema": _DRAFT,
+        "title": "A variant of a recipe of mlrecipe",
+        **patch,
+        "definitions": definitions,
+    }
+
+
+def directive(folder: Path, project: Path, file: str = FILE) -> str:
     """The first line of a recipe in `folder`, which tells editors where the project's schema is."""
-    return f"#:schema {Path(os.path.relpath(project / FILE, folder)).as_posix()}"
+    return f"#:schema {Path(os.path.relpath(project / file, folder)).as_posix()}"
 
 
 class _Builder:
@@ -78,22 +97,27 @@ class _Builder:
     def root(self) -> Schema:
         """The whole schema."""
         composition = spec("Composition").params
-        patch = self._table(())
-        patch["properties"]["unset"] = of_parameter(composition["unset"])
-        self._definitions["patch"] = patch
+        table = self._table(())
+        self._definitions[_PATCH] = self._patch(table, of_parameter(composition["unset"]))
         keys = {name: of_parameter(p) for name, p in composition.items()}
-        keys["variant"] = of_parameter(composition["variant"], _tables(_tables(ref("patch"))))
+        keys["variant"] = of_parameter(composition["variant"], _tables(_tables(ref(_PATCH))))
         composed = [{**_OPEN, "required": [key]} for key in ("extends", "variant", "pick")]
         return {
             "$schema": _DRAFT,
             "title": "A recipe of mlrecipe",
-            **patch,
-            "properties": {**patch["properties"], **keys},
+            **table,
+            "properties": {**table["properties"], **keys},
             # Where parts of a recipe may be elsewhere, nothing can be said to be missing.
             "if": {"anyOf": composed},
             "else": {**self._whole(()), "required": ["name"]},
             "definitions": self._definitions,
         }
+
+    def _patch(self, table: Schema, unset: Schema) -> Schema:
+        """What a variant may say: any key of a recipe, and which keys go."""
+        keys = {name: s for name, s in table["properties"].items() if name not in _NOT_IN_PATCH}
+        doc = "A patch of a recipe, from its root, that is put on top when it is picked."
+        return {**table, "description": doc, "properties": {**keys, "unset": unset}}
 
     def _table(self, path: Keys) -> Schema:
         """A table that is a dataclass of the recipe's schema; none of its keys is required."""

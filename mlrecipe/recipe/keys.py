@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tomli
 
+from mlrecipe.errors import did_you_mean, suggest
 from mlrecipe.recipe.positions import KeyPath
 
 
@@ -52,6 +53,15 @@ def table_at(values: Any, path: KeyPath) -> Mapping[str, Any]:
     for key in path:
         values = values.get(key) if isinstance(values, Mapping) else None
     return values if isinstance(values, Mapping) else {}
+
+
+def nearest(table: KeyPath, name: str, names: Iterable[str]) -> str:
+    """`did you mean 'train.seed'?` of the keys of a table, or what keys there are."""
+    known = list(names)
+    near = suggest(name, known)
+    if near is not None:
+        return f"did you mean {dotted((*table, near))!r}?"
+    return did_you_mean("", [dotted((*table, key)) for key in known])
 
 
 def _is_bare(key: str) -> bool:

@@ -21,7 +21,7 @@ COMPONENTS: tuple[KeyPath, ...] = (
 """Tables that may be written as the bare name of a component."""
 
 
-_KEPT = ("inputs", "cache", "force", "version")
+_KEPT = ("inputs", "cache", "force", "version", "shards")
 """Keys of a node that are no parameters of its op, and stay when the op changes."""
 
 
@@ -132,7 +132,7 @@ def merge(layers: Sequence[Layer]) -> Tree:
 
 
 def remove(layers: Sequence[Layer], path: KeyPath) -> bool:
-    """Take a key out of every layer; says whether any had it."""
+    """Take a key, or an item of a list by its number, out of every layer; says whether any had it."""
     had = [_remove(layer, path) for layer in layers]
     return any(had)
 
@@ -149,9 +149,12 @@ def _remove(layer: Layer, path: KeyPath) -> bool:
     table: Any = layer.values
     for key in path[:-1]:
         table = table.get(key) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or path[-1] not in table:
+    last: Any = path[-1]
+    if isinstance(table, list) and str(last).isdigit() and int(last) < len(table):
+        last = int(last)
+    elif not isinstance(table, dict) or last not in table:
         return False
-    del table[path[-1]]
+    del table[last]
     return True
 
 

@@ -25,22 +25,27 @@ LEAST: dict[KeyPath, int] = {
 def check(tree: Tree) -> list[Problem]:
     """Numbers that are out of range; values of another type are left to the structure."""
     problems = []
-    for path, least in LEAST.items():
+    for path, least in (LEAST | dict.fromkeys(_of_nodes(tree, "shards"), 1)).items():
         value = _at(tree, path)
         if type(value) is int and value < least:
             problems.append(tree.problem(path, f"expected at least {least}, got {value}"))
-    for path in _seeds(tree):
+    for path in [("seed",), ("train", "seed"), *_of_nodes(tree, "seed")]:
         value = _at(tree, path)
         if type(value) is int and not SEEDS[0] <= value <= SEEDS[1]:
             message = f"a seed lies between {SEEDS[0]} and {SEEDS[1]}, got {value}"
             problems.append(tree.problem(path, message))
+    name = tree.values.get("name")
+    if isinstance(name, str) and not (name.strip() and name.isprintable()):
+        problems.append(
+            tree.problem(("name",), f"expected a name of printable characters, got {name!r}")
+        )
     return problems
 
 
-def _seeds(tree: Tree) -> list[KeyPath]:
+def _of_nodes(tree: Tree, key: str) -> list[KeyPath]:
+    """The paths of a key of every node."""
     nodes = tree.values.get("nodes")
-    names = list(nodes) if isinstance(nodes, dict) else []
-    return [("seed",), ("train", "seed"), *(("nodes", name, "seed") for name in names)]
+    return [("nodes", name, key) for name in nodes] if isinstance(nodes, dict) else []
 
 
 def _at(tree: Tree, path: KeyPath) -> Any:

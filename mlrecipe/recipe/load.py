@@ -89,6 +89,7 @@ def load(
     loading.problems += interpolate(
         tree, recipe_dir=str(base), adjust=_Rebased(tree, catalog, base),
         default=lambda key: default_at(key, tree.values, catalog),
+        typed=lambda key, text: overriding.read(kind_at(key, tree.values, catalog), text),
     )  # fmt: skip
     recipe, found = structure(tree, catalog)
     loading.problems += found + limits.check(tree)
@@ -107,8 +108,11 @@ class _Rebased:
         self._tree = tree
         self._catalog = catalog
         self._base = base
+        self._is_spread = any(layer.folder not in (None, base) for layer in tree.layers)
 
     def __call__(self, path: KeyPath, text: str) -> str:
+        if not self._is_spread:
+            return text
         layer = self._layer(path)
         folder = layer.folder if layer is not None else None
         if folder is None or folder == self._base or not text:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tomli
 
 from mlrecipe.code.catalog import Catalog
+from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.kinds import ANY, Kind, accepts_text, convert, describe, is_text
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.recipe import keys
@@ -61,7 +62,7 @@ def unset(layers: Sequence[Layer], texts: Sequence[str]) -> list[Problem]:
             message = f"expected a dotted key, got {text!r}; for example train.scheduler"
         elif path[0] in FILE_ONLY or path[0] in _OWN_OPTION:
             message = "decided by the recipe file alone: change it there"
-        elif _remove_item(layers, path) or remove(layers, path):
+        elif remove(layers, path):
             continue
         else:
             message = f"the recipe does not set it; {near(layers, path)}"
@@ -83,7 +84,7 @@ def apply(tree: Tree, texts: Sequence[str], catalog: Catalog) -> list[Problem]:
 
 
 def _apply(tree: Tree, edit: _Edit, catalog: Catalog, problems: list[Problem]) -> None:
-    path, depth = edit.path, _list_depth(tree, edit.path)
+    path, depth = edit.path, _list_depth(tree, edit.path, catalog)
     if edit.sign:
         value = _changed(tree, edit, catalog, problems)
     elif depth is not None:
@@ -126,7 +127,8 @@ def _list_at(
     for key in edit.path:
         found = found.get(key) if isinstance(found, dict) else None
     if found is None:
-        found = default_at(edit.path, tree.values, catalog)
+        default = default_at(edit.path, tree.values, catalog)
+        found = None if default is REQUIRED else default
     kind = kind_at(edit.path, tree.values, catalog)
     holds_list = any(k.name == "list" for k in (kind, *kind.args) if isinstance(k, Kind))
     if isinstance(found, (list, tuple)):
@@ -144,10 +146,7 @@ def _with_item(
     tree: Tree, edit: _Edit, depth: int, catalog: Catalog, problems: list[Problem]
 ) -> Any:
     """The list at the first `depth` keys of the edit's path, with what the rest points at replaced."""
-    found: Any = tree.values
-    for key in edit.path[:depth]:
-        found = found[key]
-    whole = copy(found)
+    whole = _list_of(tree, edit.path[:depth], catalog)
     value = _value(kind_at(_numbered(edit.path, depth), tree.values, catalog), edit, problems)
     target: Any = whole
     for position, key in enumerate(edit.path[depth:], depth):
@@ -178,33 +177,27 @@ def _numbered(path: tuple[str, ...], depth: int) -> KeyPath:
     return tuple(int(k) if i >= depth and k.isdigit() else k for i, k in enumerate(path))
 
 
-def _list_depth(tree: Tree, path: tuple[str, ...]) -> int | None:
-    """How many keys of the path lead to a list that the rest of it goes into."""
+def _list_depth(tree: Tree, path: tuple[str, ...], catalog: Catalog) -> int | None:
+    """How many keys of the path lead to a list, set or by default, that the rest of it goes into."""
+    lengths = range(1, len(path))
+    return next((n for n in lengths if _list_of(tree, path[:n], catalog) is not None), None)
+
+
+def _list_of(tree: Tree, path: tuple[str, ...], catalog: Catalog) -> list[Any] | None:
+    """A copy of the list that holds at a path; None where there is none."""
     found: Any = tree.values
-    for depth, key in enumerate(path):
-        if isinstance(found, list):
-            return depth
+    for key in path:
         found = found.get(key) if isinstance(found, dict) else None
-    return None
-
-
-def _remove_item(layers: Sequence[Layer], path: tuple[str, ...]) -> bool:
-    """Take one item out of the list that the highest layer has; says whether there was one."""
-    *head, last = path
-    for layer in reversed(layers):
-        found: Any = layer.values
-        for key in head:
-            found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, list):
-            if last.isdigit() and int(last) < len(found):
-                del found[int(last)]
-                return True
-            return False
-    return False
+    if found is None:
+        found = default_at(path, tree.values, catalog)
+    return list(copy(list(found))) if isinstance(found, (list, tuple)) else None
 
 
 def _split(text: str, number: int, problems: list[Problem]) -> _Edit | None:
     """Key, sign and value; at the first `=` that is not inside quotes."""
+    if not text.isprintable() and not _is_unicode(text):
+        problems.append(Problem(message="not valid UTF-8", file=f"--set #{number}"))
+        return None
     key, equals, value = _at_equals(text)
     sign: Any = key[-1:] if key[-1:] in ("+", "-") else ""
     path = keys.parse(key[: len(key) - len(sign)])
@@ -221,6 +214,14 @@ def _split(text: str, number: int, problems: list[Problem]) -> _Edit | None:
     message = f"expected KEY=VALUE with a dotted key, got {text!r}; for example train.batch_size=32"
     problems.append(Problem(message=message, file=f"--set #{number}"))
     return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _at_equals(text: str) -> tuple[str, str, str]:
@@ -254,6 +255,14 @@ def _value(kind: Kind, edit: _Edit, problems: list[Problem]) -> Any:
         return text
     _report(edit, convert(text, kind)[1][0][1] + _dot_hint(text), problems)
     return UNRESOLVED
+
+
+def read(kind: Kind, text: str) -> Any:
+    """A text from outside as the kind has it: TOML where no text is taken, else as it stands."""
+    if is_text(kind) or accepts_text(kind) or kind.name == "any":
+        return text
+    parsed, error = _toml(text)
+    return parsed if error is None else text
 
 
 def _report(edit: _Edit, message: str, problems: list[Problem]) -> None:

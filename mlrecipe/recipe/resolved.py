@@ -48,12 +48,12 @@ def to_toml(values: Mapping[str, Any]) -> str:
     """The values as the TOML of a recipe that says the same."""
     import tomli_w
 
-    return tomli_w.dumps(_written(values))
+    return tomli_w.dumps(written(values))
 
 
 def recipe_hash(loaded: Loaded, catalog: Catalog) -> str:
     """SHA-256 in hex of all that a recipe says, wherever in its project it is kept, however it is written."""
-    values = _written(resolved(loaded, catalog, elsewhere=True))
+    values = written(resolved(loaded, catalog, elsewhere=True))
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -97,12 +97,12 @@ def _has_default(parameter: Parameter) -> bool:
     return parameter.default is not REQUIRED and not isinstance(parameter.default, Unreadable)
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
     """The value as a recipe writes it: none by its name, and no text that reads as a reference."""
     if isinstance(value, Mapping):
-        return {key: _written(below) for key, below in value.items()}
+        return {key: written(below) for key, below in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_written(item) for item in value]
+        return [written(item) for item in value]
     if isinstance(value, Deferred):
         return str(value)
     if isinstance(value, str):

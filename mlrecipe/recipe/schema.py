@@ -52,6 +52,10 @@ class NodeSpec:
     version: str = ""
     """A hand-set part of the fingerprint: change it to run again."""
 
+    shards: int = 1
+    """Pieces of the rows that the op works on one by one, or several at once with `--jobs`; each is stored
+    as it is done. Only for ops that treat each row by itself; the output does not depend on it."""
+
     params: Mapping[str, Any] = field(default_factory=dict)
     """Every other key of the table: the op's parameters."""
 
@@ -145,6 +149,10 @@ class Recipe:
 
     limit: int | None = None
     """At most this many rows of each source split, for trying things out."""
+
+    library_versions: Literal["exact", "minor", "off"] = "minor"
+    """What of the version of a library that an op's code imports makes the op run again: any change, one of
+    major or minor version, or none."""
 
     relative_to: str = ""
     """Folder of the project that relative paths start from; by default this file's own folder."""

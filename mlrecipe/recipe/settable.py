@@ -18,7 +18,7 @@ from mlrecipe.recipe.trainer import TRAINER, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 
 _PLAIN = (bool, int, float, str, list, dict)
-_NODE_FIRST, _NODE_LAST = ("use", "inputs"), ("cache", "force", "version")
+_NODE_FIRST, _NODE_LAST = ("use", "inputs"), ("cache", "force", "version", "shards")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from mlrecipe.registry import Kind as ComponentKind
 SPECS: dict[tuple[str, ...], str] = {(): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec"}
 """Tables that are dataclasses of `schema`."""
 
-_NODE_KEYS = ("use", "inputs", "cache", "force", "version")
+_NODE_KEYS = ("use", "inputs", "cache", "force", "version", "shards")
 
 
 def component_kind(path: KeyPath) -> ComponentKind | None:
@@ -61,12 +61,15 @@ def kind_at(path: KeyPath, values: Mapping[str, Any], catalog: Catalog) -> Kind:
 
 
 def default_at(path: KeyPath, values: Mapping[str, Any], catalog: Catalog) -> Any:
-    """What holds at `path` where a recipe of these values says nothing; None where nothing does."""
+    """What holds at `path` where a recipe of these values says nothing; `REQUIRED` where nothing does."""
     parameter, rest = _parameter_at(path, values, catalog)
-    found = parameter.default if parameter else None
+    found = parameter.default if parameter else REQUIRED
     for step in rest:
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return None if found is REQUIRED or isinstance(found, Unreadable) else found
+        if isinstance(found, (list, tuple)) and str(step).isdigit() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            found = found.get(step, REQUIRED) if isinstance(found, Mapping) else REQUIRED
+    return REQUIRED if isinstance(found, Unreadable) else found
 
 
 def _parameter_at(

@@ -69,7 +69,9 @@ class _Structure:
 
     def _node(self, name: str, table: Any) -> NodeSpec:
         path: KeyPath = ("nodes", name)
-        if "." in name or not name:
+        if not name:
+            self._add(path, "a node needs a name")
+        if "." in name:
             self._add(
                 path, "a node's name may not contain a dot, which chooses one entry of an output"
             )
@@ -155,17 +157,19 @@ class _Structure:
             hint = f"; did you mean it by {near!r}?" if near else _because(allowed[name])
             self._add(path, f"missing key {name!r}{hint}")
         return {
-            key: self._value((*path, key), value, allowed[key])
+            key: self._value((*path, key), value, allowed[key], is_parameter=found is not None)
             for key, value in table.items()
             if key in allowed
         }
 
     def _unknown_key(self, key: str, allowed: Mapping[str, Parameter], found: Found | None) -> str:
         owner = f" of {found.signature.component} {found.signature.name!r}" if found else ""
+        if allowed is spec("Recipe").params:
+            allowed = {**allowed, **spec("Composition").params}
         names = [*allowed, *_NODE_KEYS] if found and found.signature.component == "op" else allowed
         return f"unknown key{owner}; {did_you_mean(key, names)}"
 
-    def _value(self, path: KeyPath, value: Any, parameter: Parameter) -> Any:
+    def _value(self, path: KeyPath, value: Any, parameter: Parameter, *, is_parameter: bool) -> Any:
         if parameter.kind.name == "any" or kinds.is_component(parameter.kind):
             return value  # a table of its own, checked there
         if isinstance(value, Mapping) and kinds.is_free_table(parameter.kind):
@@ -174,6 +178,9 @@ class _Structure:
             return UNRESOLVED
         if kinds.sources(parameter.kind) and deferred_in(value):
             self._add(path, "what names a file must be known before the work begins")
+            return value
+        if not is_parameter and deferred_in(value):
+            self._add(path, "a secret or ${run_dir} may stand only where a component takes it")
             return value
         converted, problems = kinds.convert(value, parameter.kind)
         for below, message in problems:
@@ -187,7 +194,9 @@ class _Structure:
         for key in ("train", "test"):
             section = self._tree.values.get(key)
             name = section.get("data") if isinstance(section, Mapping) else None
-            if isinstance(name, str) and name and name.partition(".")[0] not in known:
+            if not isinstance(name, str) or not isinstance(nodes, Mapping | None):
+                continue
+            if name and name not in known and name.partition(".")[0] not in known:
                 self._add((key, "data"), f"no node {name!r}; {did_you_mean(name, known)}")
 
     def _check_metrics(self, values: Mapping[str, Any]) -> None:

@@ -26,6 +26,9 @@ class _Choice:
     """What one option is made of, lowest first: files not yet read, and layers."""
 
     origin: Origin
+    folder: Path | None = None
+    """Where the recipe is that it stands beside, for a file."""
+
     parts: list[Layer | tuple[Path, str]] = field(default_factory=list)
 
 
@@ -37,6 +40,8 @@ class Variants:
         self._picked: dict[str, str] = {}
         self._folders: set[Path] = set()
         self.problems: list[Problem] = []
+        self.is_whole = True
+        """Whether everything that is picked was found."""
 
     @property
     def groups(self) -> dict[str, Group]:
@@ -60,6 +65,12 @@ class Variants:
         for group, options in self._tables(layer, ("variant",), groups):
             for option, patch in self._tables(layer, ("variant", group), options):
                 prefix = ("variant", group, option)
+                if not self._is_named(layer, group, option):
+                    continue
+                known = self._groups.get(group, {}).get(option)
+                if known is not None and known.folder == layer.folder:
+                    message = f"declared twice: also in {known.origin.file}"
+                    self.problems.append(layer.problem(prefix, message))
                 inline = Layer(
                     name=layer.name, values=dict(patch), text=layer.text, folder=layer.folder,
                     prefix=prefix, note=_note(group, option),
@@ -122,7 +133,11 @@ class Variants:
         for path in sorted(folder.glob("*/*.toml")):
             name = shown(path, here=here)
             choice = self._choice(path.parent.name, path.stem, Origin(file=name, line=1))
+            choice.folder = folder.parent
             choice.parts.append((path, name))
+        for path in [*folder.glob("*.toml"), *folder.glob("*/*/**/*.toml")]:
+            message = "belongs to no group: a variant is variants/<group>/<option>.toml"
+            self.problems.append(Problem(message=message, file=shown(path, here=here), line=1))
 
     def _choice(self, group: str, option: str, origin: Origin) -> _Choice:
         return self._groups.setdefault(group, {}).setdefault(option, _Choice(origin))
@@ -142,7 +157,16 @@ class Variants:
                 self.problems.append(layer.problem(at, message))
         return found
 
+    def _is_named(self, layer: Layer, group: str, option: str) -> bool:
+        """Whether `--pick group=option` can name the option; else a problem."""
+        if group and option and "=" not in group:
+            return True
+        message = "a group and an option need names, and a group's has no `=`: --pick group=option"
+        self.problems.append(layer.problem(("variant", group, option), message))
+        return False
+
     def _report(self, layer: Layer | None, number: int, group: str, message: str) -> None:
+        self.is_whole = False
         if layer is not None:
             self.problems.append(layer.problem(("pick", group), message))
         else:

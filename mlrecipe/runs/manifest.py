@@ -15,7 +15,7 @@ RECIPE = "recipe.resolved.toml"
 
 def describe(
     run: Run, *, project: Path, recipe: str, origins: Mapping[str, str], overrides: tuple[str, ...],
-    inputs: Mapping[str, Any], recipe_hash: str,
+    inputs: Mapping[str, Any], recipe_hash: str, lock: str = "",
 ) -> None:  # fmt: skip
     """Write everything that is known before the work begins; the recipe first.
 
@@ -27,8 +27,11 @@ def describe(
         overrides: every `--pick`, `--set-file`, `--unset` and `--set` as typed.
         inputs: node → fingerprint, digest and files of what the run uses.
         recipe_hash: names all that the recipe says.
+        lock: the resolved recipe's lock file; empty where it needs none.
     """
     write_text(run.folder / RECIPE, recipe)
+    if lock:
+        write_text(run.folder / f"{RECIPE}.lock", lock)
     run.write("origin.json", dict(origins))
     typed = list(overrides)
     run.write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from mlrecipe.code import kinds
@@ -23,6 +24,14 @@ ONE_PROCESS: Mapping[str, Sequence[Any]] = {
 """What the arguments that start processes may be as long as training runs in one."""
 
 
+_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "TensorBoardLogger": ("tensorboard", "tensorboardX"),
+    "WandbLogger": ("wandb",),
+    "MLFlowLogger": ("mlflow", "mlflow_skinny"),
+}
+"""What the loggers import, any of which will do; the first is also the name of an extra."""
+
+
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     """What is wrong with the training that a recipe asks for, whatever its data: all of it, at once.
 
@@ -36,6 +45,8 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
         lambda: check_warmup(warmup, key="train.scheduler.warmup"),
         *(partial(check_trainer, {name: value}) for name, value in trainer.items()),
     ]
+    if isinstance(task.get("metrics"), list):
+        checks.append(lambda: check_once(task["metrics"], key="task.metrics"))
     if task.get("use") == "text-classification":
         checks.append(lambda: check_labels(task.get("labels"), key="task.labels"))
     if model.get("use") == "transformer":
@@ -118,6 +129,26 @@ def check_labels(labels: object, *, key: str) -> None:
     twice = [label for position, label in enumerate(labels) if label in labels[:position]]
     if twice:
         raise DataError(f"label {twice[0]!r} is there twice", key=key)
+
+
+def check_once(names: Sequence[object], *, key: str) -> None:
+    """Raise for a name that is there twice."""
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    if twice:
+        raise DataError(f"{twice[0]!r} is there twice", key=key)
+
+
+def packages(tree: Tree, catalog: Catalog) -> list[Problem]:
+    """Loggers whose own packages are not installed here, found before anything is computed."""
+    found = []
+    for name, table in table_at(tree.values, ("train", "loggers")).items():
+        use = table.get("use") if isinstance(table, Mapping) else None
+        needed = _PACKAGES.get(use, ()) if isinstance(use, str) else ()
+        if needed and not any(find_spec(package) for package in needed):
+            extra = f"pip install 'mlrecipe[{needed[0]}]'"
+            message = f"{use} needs the package {needed[0]}, which is not installed: {extra}"
+            found.append(tree.problem(("train", "loggers", name), message))
+    return found
 
 
 def check_source(params: Mapping[str, object], *, key: str) -> None:

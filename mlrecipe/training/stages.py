@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated, TrainingError
-from mlrecipe.pipeline import blame, stages
+from mlrecipe.graph import pins
+from mlrecipe.pipeline import blame, lockfile, stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.origins import origins
 from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml
@@ -186,8 +187,15 @@ def _describe(run: Run, request: Request, records: Mapping[str, Record], used: l
     manifest.describe(
         run, project=request.loaded.project, recipe=to_toml(values), origins=origins(request.tree),
         overrides=request.loaded.overrides.typed, inputs=inputs,
-        recipe_hash=recipe_hash(request.loaded, request.catalog),
+        recipe_hash=recipe_hash(request.loaded, request.catalog), lock=_lock(request),
     )  # fmt: skip
+
+
+def _lock(request: Request) -> str:
+    """The lock file of the resolved recipe: what of the hub this run used."""
+    used = {pins.asked(external) for _, external in request.on_hub()}
+    found = [pin for asked, pin in request.pins.items() if asked in used]
+    return lockfile.text(found, recipe=manifest.RECIPE) if found else ""
 
 
 def _record(records: Mapping[str, Record], data: str) -> Record:

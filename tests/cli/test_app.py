@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 import mlrecipe
 from mlrecipe.cli import app
+from tests.projects import ROOT
 
 
 def test_help_lists_the_commands_in_the_order_of_use(cli):
@@ -153,3 +156,37 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < end
         os.sched_yield()
+
+
+def test_work_goes_on_when_nobody_reads_any_more(work):
+    """`run … | head` ends its work; the exit code is that of the work."""
+    with work.start("prepare", "recipe.toml", "-v") as process:
+        process.stdout.close()
+        process.stderr.close()
+        assert process.wait(timeout=60) == 0
+
+    assert set(work.statuses().values()) == {"hit"}
+
+
+def test_a_full_disk_behind_the_output_is_an_error(work):
+    """Not a traceback."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mlrecipe", "show", "recipe.toml"], cwd=work.folder, stdout=full,
+            stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write to standard output: No space left on device\n"
+
+
+def test_what_a_terminal_cannot_show_is_written_out(work):
+    """An ASCII terminal is no reason to fail."""
+    work.edit("recipe.toml", 'name = "small"', 'name = "ünï"')
+
+    done = work.run("show", "recipe.toml", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert (done.code, done.err) == (0, "")
+    assert "\\xfcn\\xef" in done.out

@@ -331,3 +331,57 @@ def test_a_folder_without_recipes_says_so(cli, work):
     done = cli("check", "empty")
 
     assert (done.code, done.err) == (2, "error: no recipes in the folder 'empty'\n")
+
+
+def test_a_recipe_that_another_extends_is_checked_too(cli, work):
+    """Only parts, which have no name, are left out of a folder's check."""
+    work.write("recipes/first.toml", 'name = "first"\nsed = 1\n')
+    work.write(
+        "recipes/second.toml", 'name = "second"\nextends = ["first.toml"]\nunset = ["sed"]\n'
+    )
+
+    done = cli("check", "recipes")
+
+    assert done.out == "recipes/second.toml: no problems (0 nodes)\n"
+    assert "recipes/first.toml:2:1  sed: unknown key" in done.err
+
+
+def test_looking_at_a_recipe_makes_no_project(cli, work):
+    """A folder is not marked as a project by a look into it."""
+    work.write("alone/x.toml", 'name = "x"\n')
+    (work.folder / ".mlrecipe").rmdir()
+
+    for command in ("check", "plan", "show", "options"):
+        assert cli(command, "alone/x.toml").code == 0
+
+    assert not (work.folder / "alone/.mlrecipe").exists()
+    assert not (work.folder / ".mlrecipe").exists()
+
+
+def test_a_plugin_that_exits_is_an_error(cli, work):
+    """It does not decide how the command ends."""
+    work.edit("ops.py", "def note", "raise SystemExit(3)\n\n\ndef note")
+
+    done = cli("prepare", "recipe.toml")
+
+    assert done.code == 2
+    assert "plugin 'ops.py' failed while it was imported, at ops.py:8" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nowhere.toml", "a link that leads nowhere"), ("pipe.toml", "no regular file"),
+     ("recipes.toml", "no recipe 'recipes.toml' here; did you mean 'recipe.toml'?"),
+     ("zzz.toml", "no recipe 'zzz.toml' here; known: recipe.toml")],
+)  # fmt: skip
+def test_what_is_no_recipe_says_what_it_is(cli, work, name, message):
+    """And suggests what is like it, not what ends alike."""
+    import os
+
+    (work.folder / "nowhere.toml").symlink_to("gone.toml")
+    os.mkfifo(work.folder / "pipe.toml")
+
+    done = cli("check", name)
+
+    assert done.code == 2
+    assert message in done.err

@@ -97,9 +97,11 @@ def test_experiment_38_secrets_are_not_in_the_ops(runway, cli):
         "src/data_ops/three.py", "self.start = start", "self.start = self.global_config.start"
     )
 
-    assert cli("import", "runway", "configs/small.json", "--ops", "src/data_ops").code == 0
+    done = cli("import", "runway", "configs/small.json", "--ops", "src/data_ops")
 
     ops = (runway.folder / "runway_ops.py").read_text()
+    assert done.code == 0
+    assert "runway_ops.py has (hidden) for what is secret: meta.WANDB.api_key" in done.err
     assert "s3cret" not in ops
     assert "'entity': 'me'" in ops
 
@@ -140,6 +142,11 @@ def test_experiment_38_import_says_it_in_json(runway, cli):
         (["import", "hidra", "config.yaml"], "did you mean 'hydra'?"),
         (["import", "hydra", "config.yaml", "--ops", "src"], "--ops is for runway"),
         (["import", "hydra", "nowhere.yaml"], "no file 'nowhere.yaml'"),
+        (
+            ["import", "hydra", "circle.yaml"],
+            "circle.yaml:1: an alias stands inside of what it repeats",
+        ),
+        (["import", "hydra", "config.yaml", "--output", "nope/x.toml"], "no folder 'nope'"),
         (["import", "runway", "config.json", "--json", "--output", "-"], "standard output"),
         (["import", "runway", "config.json", "--ops", "src", "--output", "-"], "--output"),
         (["import", "runway", "recipe.toml"], "recipe.toml:1:1: not valid JSON"),
@@ -147,8 +154,12 @@ def test_experiment_38_import_says_it_in_json(runway, cli):
 )
 def test_experiment_38_import_refuses(runway, cli, arguments, message):
     """Wrong requests are answered with what to do."""
+    runway.write("circle.yaml", "a: &a [*a]\n")
+
     done = cli(*arguments)
 
     assert done.code == 2
     assert message in done.err
+    assert "Traceback" not in done.err
+    assert not (runway.folder / "nope").exists()
     assert not (runway.folder / "config.toml").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from mlrecipe import events
@@ -119,3 +121,61 @@ def test_quiet_shows_warnings_only(lines):
         shown(event)
 
     assert [text for _, text in said] == ["warning: beware"]
+
+
+def test_several_nodes_at_work_are_each_said_to_be_running(lines):
+    """In turn, and no more often in all than a single one would be."""
+    clock, said = lines
+    shown = live._Plain()
+    shown._over = clock
+    for node in ("a", "b", "c"):
+        shown(events.NodeStarted(node, "x"))
+    shown(events.Progress(10, 100, node="b"))
+
+    shown._beat()
+
+    reminders = [(time, text) for time, text in said if time]
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(reminders)]
+    assert [text.partition(":")[0] for _, text in reminders[:6]] == ["a", "b", "c", "a", "b", "c"]
+    assert reminders[1][1].startswith("b: 10 of 100 rows, ")
+    assert min(gaps) >= live.HEARTBEAT
+    assert max(gaps) <= 5.0
+
+
+def test_what_ends_leaves_the_others_at_work(lines):
+    """Only those are spoken of; notes say whose they are."""
+    clock, said = lines
+    shown = live._Plain()
+    shown._over = clock
+    shown(events.NodeStarted("a", "x"))
+    shown(events.NodeStarted("b", "x"))
+    shown(events.Note("ten rows kept", node="a"))
+    shown(events.Note("none kept", level="warning", node="b"))
+    shown(events.NodeFailed("b", "it broke"))
+
+    shown._beat()
+
+    assert [text for _, text in said[2:5]] == [
+        "a: ten rows kept",
+        "warning: b: none kept",
+        "b: failed",
+    ]
+    assert {text.partition(":")[0] for _, text in said[5:]} == {"a"}
+
+
+def test_each_node_at_work_has_its_bar(monkeypatch):
+    """And loses it when it ends; the last one takes all away."""
+    monkeypatch.setattr(live.render, "say", lambda text: None)
+    shown = live._Bars()
+
+    with shown:
+        shown(events.NodeStarted("a", "x"))
+        shown(events.NodeStarted("b", "x"))
+        shown(events.Progress(5, 10, node="a"))
+        bars = shown._bars
+        assert bars is not None
+        assert [(task.description, task.completed) for task in bars.tasks] == [("a", 5), ("b", 0)]
+        shown(events.NodeFinished("a", "run", 1.0, None))
+        assert [task.description for task in bars.tasks] == ["b"]
+        shown(events.NodeFailed("b", "it broke"))
+        assert shown._bars is None

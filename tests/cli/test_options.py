@@ -77,7 +77,7 @@ def test_what_a_key_means_is_told_once(cli):
 @pytest.mark.parametrize(
     ("prefix", "keys"),
     [
-        ("nodes.first", "use inputs count start cache force version"),
+        ("nodes.first", "use inputs count start cache force version shards"),
         ("nodes.first.count", "count"),
         ("test", "data split batch_size checkpoint"),
         ("train.scheduler", "use warmup"),
@@ -156,6 +156,67 @@ def test_a_recipe_with_problems_is_shown_with_a_warning(work, cli):
     assert done.code == 0
     assert "\n  start " in done.out
     assert "recipe.toml has 1 problem, so this may not be all: mlrecipe check" in done.err
+
+
+def test_a_broken_plugin_is_a_warning(work, cli):
+    """It hides its own components; all else can be told."""
+    work.write("bad.py", "def (:\n")
+    work.edit("recipe.toml", '["ops.py"]', '["ops.py", "bad.py"]')
+
+    done = cli("options", "recipe.toml", "train.data")
+
+    assert done.code == 0
+    assert "\n  data " in done.out
+    assert "warning: bad.py:1:5  not valid Python" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "prefix"),
+    [
+        ("extends", 'extends = ["none.toml"]\nname = "x"', "train.data"),
+        ("base", 'extends = ["broken.toml"]\nname = "x"', "train.data"),
+        ("types", "name = 3\nseed = []\nnodes = 3\ntrain = 4\nmodel = []", "train.data"),
+        ("tables", 'name = "x"\n[nodes]\na = 3\n[train]\noptimizer = 3\ncallbacks = 4', "train"),
+        ("values", 'name = "${no.such}"\nseed = 2020-01-01\nplugins = [["${x}"]]', ""),
+        ("pick", 'name = "x"\npick = { a = "b" }', "train.data"),
+        ("plugins", 'name = "x"\nplugins = ["none.py", 3]', "seed"),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_whatever_is_wrong_what_can_be_told_is_told(work, cli, name, text, prefix, flags):
+    """Each problem is a warning: standard output has what is known."""
+    work.write("broken.toml", "name = \n")
+    work.write(f"{name}.toml", text)
+
+    done = cli("options", f"{name}.toml", *filter(None, [prefix]), *flags)
+
+    assert (done.code, "Traceback" in done.err) == (0, False)
+    assert len(done.out.splitlines()) > 2
+    assert done.err.startswith("warning: ")
+    assert f"{name}.toml has " in done.err
+    if flags:
+        assert json.loads(done.out)["keys"]
+
+
+def test_many_problems_are_counted(work, cli):
+    """The first ones are shown; `check` shows all."""
+    work.write("many.toml", 'name = "x"\n' + "".join(f"key{n} = {n}\n" for n in range(30)))
+
+    done = cli("options", "many.toml", "name")
+
+    assert 0 < done.err.count("unknown key") < 10
+    assert "many.toml has 30 problems, so this may not be all: mlrecipe check" in done.err
+
+
+def test_what_a_problem_hides_is_no_riddle(work, cli):
+    """A prefix that is not found may be one of a component that could not be read."""
+    work.write("ops.py", "def (:\n")
+
+    done = cli("options", "recipe.toml", "nodes.first.count.x")
+
+    assert done.code == 2
+    assert "warning: ops.py:1:5  not valid Python" in done.err
+    assert "nothing below 'nodes.first.count.x' can be set" in done.err
 
 
 def test_a_broken_file_is_an_error(work, cli):

@@ -44,6 +44,37 @@ def test_store_01_a_second_run_executes_nothing_and_loads_nothing_heavy(work):
     assert work.ran() == []
 
 
+def test_with_nothing_to_do_nothing_is_loaded_that_only_work_needs(work):
+    """Each event's class takes half a millisecond to make, and there is none to tell of."""
+    work.run("prepare", "recipe.toml")
+
+    done = work.python("""
+        import sys
+        from mlrecipe.cli.app import run
+        code = run(["prepare", "recipe.toml"])
+        print(code, *sorted({"mlrecipe.events", "mlrecipe.cli.live"} & set(sys.modules)))
+    """)
+
+    assert done.out.split() == ["0"]
+
+
+def test_memory_is_searched_for_cycles_as_usual_once_there_is_work(work):
+    """An op may allocate for hours; a command that only looks things up need not search."""
+    done = work.python("""
+        import gc, sys
+        usual = gc.get_threshold()
+        from mlrecipe.cli import entry
+        sys.argv = ["mlrecipe", "prepare", "recipe.toml"]
+        for _ in range(2):
+            try:
+                entry.main()
+            except SystemExit as end:
+                print(end.code, gc.get_threshold() == usual, gc.get_freeze_count() > 0)
+    """)
+
+    assert done.out.split() == ["0", "True", "False", "0", "False", "True"]
+
+
 def test_experiment_05_only_named_nodes_run(cli, work):
     """And what they need."""
     cli("prepare", "recipe.toml", "second")

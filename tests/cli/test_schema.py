@@ -15,6 +15,7 @@ from mlrecipe.cli import app
 from tests.projects import RECIPE, ROOT, Done, Work
 
 FILE = ".mlrecipe/recipe.schema.json"
+VARIANT = ".mlrecipe/variant.schema.json"
 Cli = Callable[..., Done]
 
 
@@ -50,10 +51,11 @@ def test_schema_writes_a_file_of_the_project_and_says_how_to_use_it(work: Work, 
     """The file is there, alone, and the line that recipes need is printed."""
     done = cli("schema")
 
-    assert (done.code, done.out) == (0, f"{FILE}\n")
+    assert (done.code, done.out) == (0, f"{FILE}\n{VARIANT}\n")
     assert f"first line of recipe.toml, for editors:\n  #:schema {FILE}\n" in done.err
-    assert [p.name for p in (work.folder / ".mlrecipe").iterdir() if p.is_file()] == [
-        "recipe.schema.json"
+    assert sorted(p.name for p in (work.folder / ".mlrecipe").iterdir() if p.is_file()) == [
+        "recipe.schema.json",
+        "variant.schema.json",
     ]
     assert _written(work)["$schema"] == "http://json-schema.org/draft-07/schema#"
 
@@ -195,11 +197,109 @@ def test_recipes_that_have_the_line_need_no_advice(work: Work, cli: Cli) -> None
 
 def test_schema_goes_where_it_is_told(work: Work, cli: Cli) -> None:
     """`--output FILE` writes there and nowhere else."""
+    (work.folder / "editor").mkdir()
+
     done = cli("schema", "--output", "editor/recipe.json")
 
     assert (done.out, done.err) == ("editor/recipe.json\n", "")
     assert json.loads((work.folder / "editor/recipe.json").read_text(encoding="utf-8"))
     assert not (work.folder / FILE).exists()
+
+
+@pytest.mark.parametrize("name", ["nope/x.json", "nope/deep/x.json", "../nope/x.json"])
+def test_a_folder_that_is_not_there_is_an_error(work: Work, cli: Cli, name: str) -> None:
+    """It is not made: its name may be misspelt."""
+    done = cli("schema", "--output", name)
+
+    assert done.code == 2
+    assert f"no folder {str(Path(name).parent)!r}" in done.err
+    assert not (work.folder / name).parent.exists()
+
+
+def test_a_link_is_the_recipe_that_it_leads_to(work: Work, cli: Cli) -> None:
+    """As for `check`: relative paths start from the recipe, which is not named twice."""
+    work.write("a/b/base.toml", 'name = "x"\n[nodes.below]\nuse = "breakpoint"\n')
+    work.write(
+        "a/b/r.toml", 'extends = ["base.toml"]\nplugins = ["own.py"]\n[nodes.a]\nuse = "own"\n'
+    )
+    work.write("a/b/own.py", 'import mlrecipe\n\n@mlrecipe.op("own")\ndef own(): ...\n')
+    (work.folder / "link.toml").symlink_to("a/b/r.toml")
+    (work.folder / "again.toml").symlink_to("recipe.toml")
+
+    done = cli("schema")
+
+    assert (done.code, "warning" in done.err) == (0, False)
+    assert {"a", "below"} <= set(_nodes(_written(work)))
+    assert _accepts(_written(work), 'name = "x"\n[nodes.b]\nuse = "own"\n')
+    assert "first line of a/b/r.toml, for editors:\n  #:schema ../../.mlrecipe/" in done.err
+    assert done.err.count("recipe.toml") == 1
+
+
+def test_a_link_out_of_the_project_is_left_to_its_own(work: Work, cli: Cli, tmp_path: Path) -> None:
+    """Its recipe belongs to another project, with plugins of that."""
+    other = Work(tmp_path / "other")
+    other.write("recipe.toml", 'name = "x"\n[nodes.elsewhere]\nuse = "breakpoint"\n')
+    (work.folder / "link.toml").symlink_to(other.folder / "recipe.toml")
+
+    cli("schema")
+
+    assert "elsewhere" not in _nodes(_written(work))
+
+
+def test_a_link_that_leads_nowhere_is_warned_of(work: Work, cli: Cli) -> None:
+    """By its own name."""
+    (work.folder / "link.toml").symlink_to("gone.toml")
+
+    done = cli("schema")
+
+    assert done.code == 0
+    assert "no such recipe: 'link.toml'" in done.err
+
+
+def test_recipe_38_variants_have_a_schema_of_their_own(work: Work, cli: Cli) -> None:
+    """A patch needs no name, knows plugins and nodes, and is checked as `check` does it."""
+    work.write("variants/size/small.toml", "nodes.first.count = 1\n")
+    work.write("variants/size/big.toml", f"#:schema ../../{VARIANT}\nnodes.first.count = 9\n")
+
+    done = cli("schema")
+
+    schema = json.loads((work.folder / VARIANT).read_text(encoding="utf-8"))
+    Draft7Validator.check_schema(schema)
+    line = f"  #:schema ../../{VARIANT}\n"
+    assert f"first line of variants/size/small.toml, for editors:\n{line}" in done.err
+    assert "big.toml" not in done.err
+    assert _accepts(schema, "nodes.first.count = 1")
+    assert _accepts(schema, 'unset = ["nodes.sum"]\n[nodes.new]\nuse = "numbers"\ncount = 2')
+    assert not _accepts(schema, '[nodes.new]\nuse = "nunbers"')
+    assert not _accepts(schema, '[nodes.new]\nuse = "numbers"\ncuont = 2')
+    assert not _accepts(schema, "trian.epochs = 2")
+
+
+@pytest.mark.parametrize(
+    ("patch", "is_right"),
+    [
+        ('name = "y"', True),
+        ('plugins = ["ops.py"]', True),
+        ('unset = ["nodes.first.count"]', True),
+        ('relative_to = "a"', False),
+        ('extends = ["recipe.toml"]', False),
+        ('pick = { size = "small" }', False),
+        ("[variant.other.small]\nseed = 3", False),
+    ],
+)
+def test_a_variant_may_have_what_check_lets_it_have(
+    work: Work, cli: Cli, patch: str, is_right: bool
+) -> None:
+    """In its own file and in the recipe."""
+    work.write("variants/size/small.toml", f"{patch}\n")
+    inline = "" if patch.startswith("[") else f"\n[variant.in.line]\n{patch}\n"
+    cli("schema")
+
+    checked = cli("check", "recipe.toml", "--pick", "size=small")
+
+    schema = json.loads((work.folder / VARIANT).read_text(encoding="utf-8"))
+    assert (checked.code == 0) == _accepts(schema, patch) == is_right
+    assert not inline or _accepts(_written(work), RECIPE + inline) == is_right
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(work: Work, cli: Cli) -> None:

@@ -254,7 +254,9 @@ def test_recipe_25_every_override_is_on_record(demo: Path) -> None:
     assert command(["train", "demo.toml", *QUICK, *extra]) == 0
 
     folder = runs(demo, "train")[-1]
-    assert read(folder / "command.json")["overrides"] == [f"--set {t}" for t in (*QUICK[1::2], *extra[1::2])]
+    assert read(folder / "command.json")["overrides"] == [
+        f"--set {t}" for t in (*QUICK[1::2], *extra[1::2])
+    ]
     assert "batch_size = 32" in (folder / "recipe.resolved.toml").read_text()
 
 

@@ -127,7 +127,7 @@ def test_the_closure_is_what_the_op_reaches(source):
         "text/deep.py::EXPRESSION", "text/deep.py::regex", "text/helpers.py::lower",
     }  # fmt: skip
     assert found.libraries == ("regex",)
-    assert found.whole == ()
+    assert found.whole == {}
 
 
 REACHED = [
@@ -319,7 +319,7 @@ def test_other_libraries_are_named_not_followed(tmp_path):
     )
 
     assert found.libraries == ("pandas", "pyarrow", "tokenizers")
-    assert found.whole == ()
+    assert found.whole == {}
 
 
 def test_the_helpers_of_built_in_ops_count(tmp_path):
@@ -331,7 +331,7 @@ def test_the_helpers_of_built_in_ops_count(tmp_path):
 
     assert "ops/tokenize.py::tokenize" in found.symbols
     assert any(name.startswith("ops/_encode.py::") for name in found.symbols)
-    assert found.whole == ()
+    assert found.whole == {}
     assert not {"mlrecipe", "os"} & set(found.libraries)
 
 

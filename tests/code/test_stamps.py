@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
+import pytest
+
+from mlrecipe.code import stamps
 from mlrecipe.code.stamps import RACY_NS, is_settled, stamp
 
 
@@ -18,6 +22,22 @@ def test_an_edit_changes_the_stamp_even_with_the_old_time(tmp_path):
 
     assert path.stat().st_mtime_ns == info.st_mtime_ns
     assert stamp(path) != before
+
+
+@pytest.mark.parametrize("name", ["st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns"])
+def test_store_13_each_thing_that_a_file_system_says_counts(tmp_path, monkeypatch, name):
+    """A file on another disk, another file, another size, a changed time: each alone."""
+    path = tmp_path / "file"
+    path.write_text("one")
+    before, info = stamp(path), os.stat(path)
+    said = {n: getattr(info, n) for n in dir(info) if n.startswith("st_")}
+
+    said[name] += 1
+    with monkeypatch.context() as patch:
+        patch.setattr(stamps.os, "stat", lambda _: SimpleNamespace(**said))
+        after = stamp(path)
+
+    assert after != before
 
 
 def test_a_missing_file_has_no_stamp(tmp_path):

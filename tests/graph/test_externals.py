@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from mlrecipe.code import stamps
+from mlrecipe.code import stamps as stamps_
 from mlrecipe.code.kinds import Kind
+from mlrecipe.errors import RequestError
 from mlrecipe.graph import externals
-from mlrecipe.graph.externals import digests, file_digest, resolve
+from mlrecipe.graph.externals import again, changed, digests, file_digest, resolve, stamps
 
 FILE, DATASET, TOKENIZER, MODEL = (Kind(n) for n in ("file", "dataset", "tokenizer", "model"))
 
@@ -137,7 +138,7 @@ def test_what_is_neither_folder_nor_id_is_a_problem(base, text):
 
 def test_store_13_a_remembered_digest_goes_by_the_stamp(base, monkeypatch):
     """A touch reads the file again to the same digest; an edit with the old time is seen."""
-    monkeypatch.setattr(stamps, "RACY_NS", -1)
+    monkeypatch.setattr(stamps_, "RACY_NS", -1)
     path, memo, read = base / "a.csv", Memo(), []
     hashed = externals._hash
     monkeypatch.setattr(externals, "_hash", lambda p: read.append(p) or hashed(p))
@@ -162,3 +163,129 @@ def test_store_14_a_fresh_file_is_not_remembered(base):
     file_digest(base / "a.csv", memo)
 
     assert memo == {}
+
+
+def test_store_13_a_file_put_in_its_place_is_seen(base, monkeypatch):
+    """Same size, same time, another inode: `mv new old`."""
+    monkeypatch.setattr(stamps_, "RACY_NS", -1)
+    path, memo = base / "a.csv", Memo()
+    first, info = file_digest(path, memo), path.stat()
+    (base / "new").write_text("A.csv")
+    os.utime(base / "new", ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    os.replace(base / "new", path)
+
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (info.st_size, info.st_mtime_ns)
+    assert file_digest(path, memo) != first
+
+
+def test_a_file_that_cannot_be_read_is_told(base):
+    """By its name, as the user's own mistake."""
+    with pytest.raises(RequestError, match=r"cannot read '.*none\.csv': No such file"):
+        file_digest(base / "none.csv")
+
+
+def _tree(base):
+    folder = base / "tree"
+    for name in ("a.txt", "b.txt", "sub/c.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "sub/d.txt").write_text(""),
+        lambda folder: (folder / "a.txt").unlink(),
+        lambda folder: (folder / "a.txt").rename(folder / "e.txt"),
+        lambda folder: (folder / "a.txt").rename(folder / "sub/a.txt"),
+        lambda folder: (folder / "sub/c.txt").write_text("C"),
+        lambda folder: (folder / "empty").mkdir(),
+        lambda folder: (folder / "sub/empty").mkdir(),
+        lambda folder: (folder / "more").symlink_to(folder / "sub"),
+        lambda folder: (folder / "gone").symlink_to("nowhere"),
+        lambda folder: (folder / "round").symlink_to(folder),
+    ],
+    ids=["added", "removed", "renamed", "moved", "edited", "empty folder", "empty folder below",
+         "link to a folder", "link to nowhere", "link back"],
+)  # fmt: skip
+def test_store_13_every_change_of_a_folder_is_seen(base, change):
+    """Files by name and content, links by what stands behind them, and empty folders; during a run too."""
+    folder = _tree(base)
+    found = one("tree", FILE, base)[1]
+    before, looked = digests(found), stamps([found])
+
+    change(folder)
+
+    assert digests(one("tree", FILE, base)[1]) != before
+    assert digests(again(found)) != before
+    assert changed(looked, stamps([found]))
+
+
+def test_a_folder_is_the_same_however_it_was_made(base):
+    """The order of making, the times, and links to equal content do not count."""
+    folder = _tree(base)
+    before = digests(one("tree", FILE, base)[1])
+
+    (folder / "a.txt").unlink()
+    (folder / "a.txt").write_text("a.txt")
+    os.utime(folder / "b.txt", ns=(1, 1))
+    (folder / "sub").rename(base / "elsewhere")
+    (folder / "sub").symlink_to(base / "elsewhere")
+
+    assert digests(one("tree", FILE, base)[1]) == before
+    assert [name for name, _ in before] == ["a.txt", "b.txt", "sub/c.txt"]
+
+
+def test_a_link_that_leads_nowhere_counts_by_where_it_leads(base):
+    """It may lead somewhere on another day."""
+    folder = _tree(base)
+    (folder / "gone").symlink_to("nowhere")
+    before = digests(one("tree", FILE, base)[1])
+
+    (folder / "gone").unlink()
+    (folder / "gone").symlink_to("elsewhere")
+
+    assert digests(one("tree", FILE, base)[1]) != before
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(base):
+    """It has no content of its own."""
+    folder = _tree(base)
+    before = digests(one("tree", FILE, base)[1])
+
+    os.mkfifo(folder / "pipe")
+
+    assert digests(one("tree", FILE, base)[1]) == before
+
+
+def test_nothing_is_changed_where_nothing_changed(base):
+    """Reading a file changes no stamp."""
+    found = [one(text, FILE, base)[1] for text in ("a.csv", "*.csv", "deep")]
+    before = stamps(found)
+    (base / "a.csv").read_text()
+
+    assert changed(before, stamps(found)) == []
+
+
+def test_a_file_that_a_glob_matches_now_is_seen(base):
+    """And one that it matches no more."""
+    found = one("*.csv", FILE, base)[1]
+    before = stamps([found])
+
+    (base / "c.csv").write_text("")
+    (base / "a.csv").unlink()
+
+    assert changed(before, stamps([found])) == [str(base / "a.csv"), str(base / "c.csv")]
+
+
+def test_a_link_back_is_not_followed(base):
+    """What lies in the folder counts once."""
+    folder = _tree(base)
+    (folder / "sub" / "round").symlink_to(folder)
+
+    found = one("tree", FILE, base)[1]
+
+    assert names(found) == ["a.txt", "b.txt", "sub/c.txt"]
+    assert found.others == (("sub/round/", "a link back"),)

@@ -60,7 +60,9 @@ def test_experiment_38_hydra_training_is_carried(tmp_path):
             },
             "loggers": {
                 "tensorboard": {"use": "TensorBoardLogger", "prefix": "p"},
-                "comet": {"use": "CometLogger", "offline": False},
+                "comet": {
+                    "use": "CometLogger", "api_key": "${secret:COMET_API_KEY}", "offline": False,
+                },
             },
             "trainer": {"accelerator": "cpu", "gradient_clip_val": 0.5},
         },
@@ -89,11 +91,77 @@ def test_experiment_38_hydra_reasons_fit(tmp_path):
 
 
 def test_experiment_38_secrets_of_loggers_are_not_written(tmp_path):
-    """A resolved configuration has keys of services in it: the recipe must not."""
+    """A resolved configuration has keys of services in it: the recipe names environment variables for them."""
     done = convert(HYDRA, tmp_path)
 
-    assert "s3cret" not in done.text + str(done.dropped)
-    assert "logger.comet.api_key" in {item.key for item in done.dropped}
+    assert "s3cret" not in done.text + str(done.dropped) + str(done.warnings)
+    assert (
+        "# What was secret is read from the environment variable COMET_API_KEY.\n"
+        'api_key = "${secret:COMET_API_KEY}"\n'
+    ) in done.text
+    assert any("COMET_API_KEY" in warning for warning in done.warnings)
+
+
+def test_experiment_38_secrets_inside_of_values_are_not_written(tmp_path):
+    """Whatever a logger takes, at any depth, and in what is only listed."""
+    done = convert(
+        """
+        trainer: {max_epochs: 1, accelerator: "https://me:s3cret@x.org"}
+        data: {headers: {authorization: s3cret}}
+        logger:
+          wandb:
+            _target_: pytorch_lightning.loggers.WandbLogger
+            token: s3cret
+            tokenizer: bert
+            settings: {tags: [a], login: {password: 12345, credentials: [s3cret, {user: s3cret2}]}}
+        """,
+        tmp_path,
+    )
+
+    wandb = tomli.loads(done.text)["train"]["loggers"]["wandb"]
+    login = wandb.pop("settings")["login"]
+    assert "s3cret" not in done.text + str(done.dropped) + str(done.warnings)
+    assert "12345" not in done.text
+    assert wandb == {
+        "use": "WandbLogger", "token": "${secret:WANDB_TOKEN}", "tokenizer": "bert",
+    }  # fmt: skip
+    assert login["password"] == "${secret:WANDB_SETTINGS_LOGIN_PASSWORD}"
+    assert login["credentials"][1] == {"user": "${secret:WANDB_SETTINGS_LOGIN_CREDENTIALS_1_USER}"}
+    assert {item.key for item in done.dropped} >= {"trainer.accelerator", "data.headers"}
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "said"),
+    [
+        ("", "there was no schedule"),
+        ("scheduler: null", "there was no schedule"),
+        ("scheduler: {_target_: torch.optim.lr_scheduler.StepLR}", "StepLR was not carried over"),
+    ],
+)
+def test_a_constant_rate_is_told(tmp_path, scheduler, said):
+    """The recipe says `constant` where mlrecipe's default is another: a comment says why."""
+    done = convert(f"model: {{optimizer: {{lr: 1.0}}, {scheduler}}}\n", tmp_path)
+
+    comment = done.text.partition("\n[train.scheduler]")[0].rpartition("\n\n")[2]
+    assert comment.startswith("# The learning rate stays constant: ")
+    assert said in comment
+    assert any(said in warning for warning in done.warnings) == ("StepLR" in said)
+
+
+def test_a_second_schedule_is_listed(tmp_path):
+    """A recipe has one: what the other one says is not called carried, whichever it is."""
+    done = convert(
+        """
+        model: {scheduler: {_target_: transformers.get_linear_schedule_with_warmup, num_warmup_steps: 3}}
+        lr_scheduler: {_target_: transformers.get_cosine_schedule_with_warmup, num_warmup_steps: 4}
+        """,
+        tmp_path,
+    )
+
+    assert tomli.loads(done.text)["train"]["scheduler"] == {"use": "cosine", "warmup": 4}
+    assert {"model.scheduler._target_", "model.scheduler.num_warmup_steps"} <= {
+        item.key for item in done.dropped if item.why.endswith("is set by another key")
+    }
 
 
 def test_experiment_38_the_recipe_of_hydra_passes_check(work, tmp_path):

@@ -222,6 +222,53 @@ def test_two_texts_are_left_to_the_person():
     assert any("2 texts" in warning for warning in convert(values).warnings)
 
 
+@pytest.mark.parametrize("fields", [None, [], "review", [3]])
+def test_no_text_to_tokenize_is_told(fields):
+    """Nobody tokenized "0 texts one by one"."""
+    node = {
+        "transform_name": "HFDatasetTokenizeTransform",
+        "setup_kwargs": {"tokenize_fields_list": fields},
+    }
+
+    warnings = convert({"data_pipeline": pipeline(input_T=node)}).warnings
+
+    assert "nodes.T: no text to tokenize is named; `text` is left to you" in warnings
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "why"),
+    [
+        ("train.trainer_paras", "max_epochs", "two", "expected an integer, got the text 'two'"),
+        ("train.trainer_paras", "max_epochs", True, "expected an integer, got true"),
+        ("train.trainer_paras", "max_steps", 0, "train.max_steps is 1 or more"),
+        ("train.trainer_paras", "val_check_interval", "x", "expected an integer, got the text 'x'"),
+        ("train.trainer_paras", "val_check_interval", 0.5, "not parts of an epoch"),
+        ("meta", "seed", "x", "expected an integer, got the text 'x'"),
+        ("", "experiment_name", 3, "expected text, got 3"),
+        ("", "use_dummy_data", "x", "expected true or false, got the text 'x'"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_called_that(table, key, value, why):
+    """It is not filed under what mlrecipe does itself."""
+    values = {key: value}
+    for name in reversed(table.split(".") if table else []):
+        values = {name: values}
+
+    found = whys({"data_pipeline": {}, **values})[f"{table}.{key}".lstrip(".")]
+
+    assert found.startswith(NONE)
+    assert found.endswith(why)
+
+
+def test_a_setting_does_not_take_the_place_of_a_key_of_nodes():
+    """`use` of an old transform is a parameter of its op, which `use` names."""
+    node = {"transform_name": "Own", "setup_kwargs": {"use": "x", "version": 2, "limit": 3}}
+
+    assert recipe({"data_pipeline": pipeline(input_A=node)})["nodes"]["A"] == {
+        "use": "own", "use_": "x", "version_": 2, "limit": 3,
+    }  # fmt: skip
+
+
 def test_regenerating_everything_is_carried():
     """`regenerate` of the pipeline forces every node that is kept at all."""
     values = {

@@ -7,6 +7,12 @@ import pytest
 from mlrecipe.errors import RequestError
 from mlrecipe.migration.source import read_json, read_yaml
 
+DEEP = "[" * 3000 + "]" * 3000
+LAUGHS = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+"""A billion laughs, in a few lines."""
+
 READERS = {".json": read_json, ".yaml": read_yaml}
 
 
@@ -20,6 +26,16 @@ READERS = {".json": read_json, ".yaml": read_yaml}
         ("c.yaml", "a: 1\nb:\n  c: 2\n  c: 3\n", ":4", "'c' is there twice"),
         ("c.yaml", "a: !!python/object:os.system 1\n", ":1:4", "not valid YAML"),
         ("c.yaml", "- 1\n", ":1", "is a table"),
+        ("c.yaml", "a: &a [*a]\n", ":1", "an alias stands inside of what it repeats"),
+        ("c.yaml", "b: 1\na: &a\n  c: {<<: *a}\n", ":2", "an alias stands inside"),
+        ("c.yaml", LAUGHS, ":5", "more than 100000 values"),
+        ("c.yaml", f"a: {DEEP}\n", "", "nested too deeply"),
+        ("c.yaml", f"a: {'[' * 60}{']' * 60}\n", "", "more than 50 tables and lists"),
+        ("c.yaml", "a: 2020-13-45\n", "", "not valid YAML: month"),
+        ("c.yaml", 'a: "\\ud800"\n', "", "half a character"),
+        ("c.json", f'{{"a": {DEEP}}}', "", "nested too deeply"),
+        ("c.json", f'{{"a": {"9" * 5000}}}', "", "not valid JSON: exceeds"),
+        ("c.json", '{"a": "\\ud800"}', "", "half a character"),
         ("c.yaml", "a: 1\nb:\n  - ${paths.out}/x\n", ":3", "'${paths.out}' is not resolved"),
     ],
 )
@@ -41,6 +57,14 @@ def test_experiment_38_an_unresolved_configuration_says_how_to_resolve_it(tmp_pa
 
     with pytest.raises(RequestError, match="--cfg job --resolve"):
         read_yaml(path)
+
+
+def test_aliases_are_read(tmp_path):
+    """The same table in several places is in order, however deep."""
+    path = tmp_path / "c.yaml"
+    path.write_text("a: &a {b: &b [1]}\nc: {<<: *a, d: *a, e: [*b, *b]}\n")
+
+    assert read_yaml(path)["c"] == {"b": [1], "d": {"b": [1]}, "e": [[1], [1]]}
 
 
 def test_jsonnet_that_is_not_evaluated_is_told_apart(tmp_path):

@@ -111,3 +111,42 @@ def test_long_values_are_shortened():
     [reason] = differences(parts(params={"a": "x" * 500}), parts(params={"a": 1}), "run")
 
     assert len(reason) < 100
+
+
+def test_what_cannot_be_followed_is_told_by_plan(work):
+    """With the module, the line and the nodes for which all of it counts."""
+    from mlrecipe.cli import prepare as command
+
+    work.edit("ops.py", "    return [x + y for", "    globals()\n    return [x + y for")
+
+    [note] = command._wholes(work.plan())
+
+    assert note.startswith("note: ops.py counts as a whole (line ")
+    assert note.endswith(": globals() cannot be followed), for sum")
+
+
+@pytest.mark.parametrize(
+    ("strictness", "versions", "reruns"),
+    [("exact", ("1.2.3", "1.2.4"), True), ("minor", ("1.2.3", "1.2.4"), False),
+     ("minor", ("1.2.3", "1.3.0"), True), ("off", ("1.2.3", "2.0.0"), False)],
+)  # fmt: skip
+def test_versions_of_libraries_count_as_strictly_as_the_recipe_says(
+    work, monkeypatch, strictness, versions, reruns
+):
+    """A library that the op's code imports gets another version."""
+    from mlrecipe.code import libraries
+
+    work.edit(
+        "ops.py", "def add(left, right):", "def add(left, right):\n    import somelib  # noqa"
+    )
+    work.edit("ops.py", '    note("add")', '    somelib\n    note("add")')
+    work.edit("recipe.toml", 'name = "small"', f'name = "small"\nlibrary_versions = "{strictness}"')
+    known = {"somelib": versions[0]}
+    monkeypatch.setattr(libraries, "full_version", lambda name: known.get(name, ""))
+    before = work.plan().by_node["sum"]
+
+    known["somelib"] = versions[1]
+    after = work.plan().by_node["sum"]
+
+    assert (before.own != after.own) is reruns
+    assert after.parts["versions"] == {"somelib": versions[1]}

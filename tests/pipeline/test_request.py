@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from mlrecipe.errors import RecipeError, RequestError
+from mlrecipe.pipeline import stages
+from mlrecipe.pipeline.lockfile import Pin
 
 OPS = """
 import mlrecipe
@@ -18,7 +22,7 @@ def use_all(*, data: mlrecipe.DatasetSource, tokenizer: mlrecipe.TokenizerSource
 
 @mlrecipe.model("mine")
 class Mine:
-    def __init__(self, *, checkpoint: mlrecipe.ModelSource): ...
+    def __init__(self, *, checkpoint: mlrecipe.ModelSource, revision: str | None = None): ...
 
 
 @mlrecipe.task("chore")
@@ -104,3 +108,28 @@ def test_a_missing_recipe_is_a_request_error(work):
     """Not a traceback."""
     with pytest.raises(RequestError, match=r"no such recipe: 'gone\.toml'"):
         work.request(recipe="gone.toml")
+
+
+def pin(revision, commit):
+    made = Pin(
+        kind="model", id="bert-base-uncased", revision=revision, commit=commit, date="2026-01-02"
+    )
+    return {made.asked: made}
+
+
+def test_store_16_a_training_goes_by_the_commit_of_its_checkpoint(work):
+    """Not by what the branch is called, and not by where the commit is from."""
+    work.edit("recipe.toml", "[task]", '[train]\ndata = "a"\n[task]')
+    named = work.request("model.revision=v1")
+
+    def fingerprint(request):
+        return stages.train_fingerprint(request, {"a": SimpleNamespace(digest="0")})
+
+    first = named.pinned(pin("v1", "1" * 40))
+    assert first.parameters("model", first.loaded.recipe.model) == {
+        "checkpoint": "bert-base-uncased", "revision": "1" * 40,
+    }  # fmt: skip
+    assert fingerprint(first) != fingerprint(named)
+    assert fingerprint(first) != fingerprint(named.pinned(pin("v1", "2" * 40)))
+    assert fingerprint(first) == fingerprint(work.request().pinned(pin("main", "1" * 40)))
+    assert fingerprint(first) == fingerprint(work.request(f"model.revision={'1' * 40}"))

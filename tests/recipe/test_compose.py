@@ -521,3 +521,86 @@ def test_experiment_2_a_fragment_is_shared_and_changed(project):
     assert one["nodes"]["a"] == {"use": "load", "size": 2, "tags": ["x", "y"]}
     assert two["nodes"]["a"] == {"use": "load", "size": 9}
     assert one["train"] == two["train"]
+
+
+# ------------------------------------------------------------------------- what first users ran into
+
+
+def test_an_option_is_declared_once(project):
+    """Inline or in a file: which of two would win could only be guessed."""
+    project.write("recipe.toml", VARIANTS)
+    project.write("variants/size/large.toml", "seed = 1\n")
+
+    [problem] = problems(project)
+
+    assert problem == (
+        "recipe.toml:11:2  variant.size.large: declared twice: also in variants/size/large.toml"
+    )
+
+
+@pytest.mark.parametrize("name", ["variants/big.toml", "variants/size/deep/big.toml"])
+def test_a_variant_in_the_wrong_place_is_told(project, name):
+    """It could never be picked."""
+    project.write("recipe.toml", VARIANTS)
+    project.write(name, "seed = 1\n")
+
+    assert problems(project) == [
+        f"{name}:1  belongs to no group: a variant is variants/<group>/<option>.toml"
+    ]
+
+
+@pytest.mark.parametrize("table", ['variant."a=b".x', 'variant."".x', 'variant.a.""'])
+def test_what_cannot_be_picked_is_told(project, table):
+    """At its own line, not as somebody's --pick."""
+    project.write("recipe.toml", VARIANTS + f"[{table}]\nseed = 2\n")
+
+    [problem] = problems(project)
+
+    assert problem.startswith("recipe.toml:17:2  variant.")
+    assert "need names" in problem
+
+
+def test_what_follows_from_a_missing_file_is_not_told(project):
+    """Neither missing keys nor what cannot be unset."""
+    project.write("recipe.toml", 'extends = ["no.toml"]\nunset = ["seed", "train.epochs"]\n')
+
+    [problem] = problems(project, picks=("size=x",))
+
+    assert problem == "recipe.toml:1:12  extends[0]: no such recipe: 'no.toml'"
+
+
+def test_files_that_lead_in_circles_or_nowhere(project):
+    """Links in a loop, a name that is no path."""
+    (project.folder / "l1.toml").symlink_to("l2.toml")
+    (project.folder / "l2.toml").symlink_to("l1.toml")
+    project.write("recipe.toml", 'name = "r"\nextends = ["l1.toml", "a\\u0000b"]\n')
+
+    first, second = problems(project)
+
+    assert "l1.toml" in first
+    assert "is no path" in second
+
+
+def test_half_a_character_is_no_text(project):
+    """As JSON can write it."""
+    project.write("i.json", '{"name": "\\ud800"}')
+
+    assert "not valid JSON: half a character" in problems(project, files=("i.json",))[0]
+
+
+def test_a_misspelt_key_of_composition_is_suggested(work):
+    """The language's own keys are known to it."""
+    for wrong, right in {"extend": "extends", "variants": "variant", "unsets": "unset"}.items():
+        work.write("recipe.toml", f'name = "r"\n{wrong} = 1\n')
+
+        assert problems(work) == [f"recipe.toml:2:1  {wrong}: unknown key; did you mean {right!r}?"]
+
+
+@pytest.mark.parametrize("key", ["nodes.a.version", "test.split", "train.train_split", "name"])
+def test_a_secret_has_no_place_in_the_recipes_own_keys(project, key):
+    """They are hashed and written; parameters of components are what takes one."""
+    found = problems(project, sets=(f"{key}=${{secret:X}}",))
+
+    assert found == [
+        f"--set #1  {key}: a secret or ${{run_dir}} may stand only where a component takes it"
+    ]

@@ -63,9 +63,12 @@ def test_recipe_13_two_dollars_write_one():
     assert resolved({"a": "$${x} and $${y}", "x": 1})[0]["a"] == "${x} and ${y}"
 
 
-def test_an_unclosed_brace_is_text():
-    """Only a whole reference is one."""
-    assert resolved({"a": "${x and $5"})[0]["a"] == "${x and $5"
+@pytest.mark.parametrize("text", ["${x and $5", "${env:X:-${b}}", "a ${b} ${"])
+def test_a_reference_that_is_not_closed_is_an_error(text):
+    """Nor does one stand inside another; a lone dollar is text."""
+    _, [problem] = resolved({"a": text, "b": "$5 {x}"})
+
+    assert problem.startswith("a: a reference that is not closed, or stands inside another")
 
 
 def test_recipe_15_the_environment(monkeypatch):
@@ -106,6 +109,18 @@ def test_a_reference_to_nothing_names_the_nearest():
     _, problems = resolved({"model": {"checkpoint": "x"}, "a": "${model.chekpoint}"})
 
     assert problems == ["a: ${model.chekpoint} refers to nothing; did you mean 'model.checkpoint'?"]
+
+
+def test_nothing_cannot_stand_inside_a_text():
+    """It would read as the word None."""
+    assert resolved({"a": "x-${none}"})[1] == ["a: ${none} is none and cannot stand inside a text"]
+
+
+def test_a_variable_has_a_name():
+    """`-` belongs to `:-`."""
+    [problem] = resolved({"a": "${env:X-def}"})[1]
+
+    assert problem == "a: 'X-def' is no name of a variable; write ${env:NAME:-default}"
 
 
 def test_a_table_cannot_stand_inside_a_text():
@@ -186,7 +201,7 @@ def test_references_reach_items_and_quoted_keys():
     })  # fmt: skip
 
     assert (values["a"], values["b"], values["c"]) == (1, 2, 3)
-    assert problems == ["d: ${l.5} refers to nothing; there are none"]
+    assert problems == ["d: ${l.5} refers to nothing; l has 2 items, from 0"]
 
 
 def test_a_reference_to_a_key_that_is_not_set_gives_its_default(work):
@@ -194,7 +209,24 @@ def test_a_reference_to_a_key_that_is_not_set_gives_its_default(work):
     work.edit("recipe.toml", 'inputs = "sum"', 'inputs = "sum"\nfactor = "${train.epochs}"')
     work.edit("recipe.toml", "start = 10", 'start = "${nodes.first.start}"')
 
+    work.edit("recipe.toml", 'name = "small"', 'name = "small"\nlimit = "${train.seed}"')
     recipe = work.request().loaded.recipe
 
+    assert recipe.limit is None
     assert recipe.nodes["scaled"].params["factor"] == 3.0
     assert recipe.nodes["second"].params["start"] == 0
+
+
+def test_recipe_15_a_variable_is_read_as_the_key_takes_it(work, monkeypatch):
+    """A number where a number is taken, text where text is; what is none is told as text."""
+    monkeypatch.setenv("MLRECIPE_N", "7")
+    work.edit(
+        "recipe.toml", 'name = "small"', 'name = "${env:MLRECIPE_N}"\nseed = "${env:MLRECIPE_N}"'
+    )
+    work.edit("recipe.toml", "start = 10", 'start = "${seed}"')
+
+    recipe = work.request().loaded.recipe
+
+    assert (recipe.name, recipe.seed, recipe.nodes["second"].params["start"]) == ("7", 7, 7)
+    monkeypatch.setenv("MLRECIPE_N", "x")
+    assert "recipe.toml:2:1  seed: expected an integer, got the text 'x'" in work.problems()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -22,6 +23,9 @@ from mlrecipe.recipe.resolved import recipe_hash, resolved, to_toml
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.training.checks import problems as training_problems
 
+LONG = pytest.mark.skipif(
+    not os.environ.get("MLRECIPE_TEST_DATA"), reason="takes minutes: make test-real"
+)
 CASES = settings(
     max_examples=500, deadline=None, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
@@ -85,7 +89,8 @@ def recipes(draw):
             nodes[name] = {"use": "join", "inputs": written(inputs), "how": written(draw(texts))}
         else:
             nodes[name] = {"use": "make", **written(draw(params))}
-    own = {"name": written(draw(texts)), "extends": ["base/base.toml"]}
+    printable = texts.filter(lambda text: text.strip() and text.isprintable())
+    own = {"name": written(draw(printable)), "extends": ["base/base.toml"]}
     base = {"plugins": ["../ops.py"], "seed": draw(st.integers(0, 9)), "train": draw(trains)}
     for name, table in nodes.items():
         (own if draw(st.booleans()) else base).setdefault("nodes", {})[name] = table
@@ -136,6 +141,7 @@ def test_recipe_40_41_a_random_recipe_survives_being_written_out(folder, recipe)
 
 
 @pytest.mark.real
+@LONG
 @pytest.mark.timeout(900)
 @given(recipe=recipes())
 @MANY
@@ -219,6 +225,7 @@ def test_recipe_27_random_damage_is_only_ever_an_error(folder, seed):
 
 
 @pytest.mark.real
+@LONG
 @pytest.mark.timeout(900)
 @given(seed=st.integers(0, 2**32))
 @MANY

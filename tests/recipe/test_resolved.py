@@ -62,7 +62,7 @@ VARIANTS = [
     ["nodes.a.names=[]"],
     ["nodes.a.size=${none}"],
     ["nodes.a.text=$${x}"],
-    ["nodes.a.text=a ${ b"],
+    ["nodes.a.text=a $${ b"],
     ["nodes.a.text=$$${name}"],
     ["nodes.a.text=日本 \"'\\"],
     ["nodes.a.seed=9", "seed=4"],

@@ -136,7 +136,7 @@ def test_an_unknown_component_leaves_the_rest(work):
 
     assert [key for key in found if key.startswith("nodes.scaled.")] == [
         "nodes.scaled.use", "nodes.scaled.inputs", "nodes.scaled.cache", "nodes.scaled.force",
-        "nodes.scaled.version",
+        "nodes.scaled.version", "nodes.scaled.shards",
     ]  # fmt: skip
     assert "nodes.first.count" in found
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-light=(cattrs diskcache pyyaml rich tomli tomli-w tree-sitter tree-sitter-toml typer hypothesis pytest pytest-timeout)
+light=(cattrs diskcache fsspec pyyaml rich tomli tomli-w tree-sitter tree-sitter-toml typer hypothesis pytest pytest-timeout)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 

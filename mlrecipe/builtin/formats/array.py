@@ -8,36 +8,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 import mlrecipe
-from mlrecipe.errors import DataError
+from mlrecipe.builtin.formats import _safetensors
 from mlrecipe.interfaces import Summary
+from mlrecipe.store.hashing import HashingFile
 
 _ARRAY = "array.npy"
-_TENSORS = "data.safetensors"
 _NAMES = "names.json"
 _ALONE = "tensor"
 
 
 @mlrecipe.format("numpy", types=("numpy.ndarray",))
 class NumpyFormat:
-    """A NumPy array as `.npy`; it comes back read-only and memory-mapped."""
+    """A NumPy array as `.npy`; it comes back read-only, memory-mapped, in C order and little-endian."""
 
     def save(self, value: np.ndarray[Any, Any], folder: Path) -> None:
-        """Write the array in C order.
+        """Write the array.
 
         Raises:
             DataError: it holds Python objects, or is a subclass of `ndarray`.
         """
-        if value.dtype.hasobject:
-            raise DataError(
-                f"an array of dtype {value.dtype} holds Python objects and cannot be stored",
-                hint="use a numeric or fixed-length text dtype, or return a list",
-            )
-        if type(value) not in (np.ndarray, np.memmap):
-            raise DataError(f"{type(value).__qualname__!r} would come back as another type")
-        np.save(folder / _ARRAY, np.asarray(value, order="C"), allow_pickle=False)
+        with HashingFile(folder / _ARRAY) as file:
+            array = _safetensors.canonical(value)
+            np.lib.format.write_array(file, array, allow_pickle=False)
 
     def load(self, folder: Path) -> np.ndarray[Any, Any]:
         """The array, read-only."""
@@ -56,7 +52,7 @@ class NumpyFormat:
 
 @mlrecipe.format("tensor", types=("torch.Tensor",))
 class TensorFormat:
-    """One dense torch tensor as safetensors; it comes back on the CPU, without gradient."""
+    """One dense torch tensor as safetensors; it comes back memory-mapped on the CPU, without gradient."""
 
     def save(self, value: torch.Tensor, folder: Path) -> None:
         """Write the tensor.
@@ -64,11 +60,11 @@ class TensorFormat:
         Raises:
             DataError: it is sparse, quantized, or of a subclass such as `Parameter`.
         """
-        _save({_ALONE: value}, folder)
+        _safetensors.write({_ALONE: value}, folder / _safetensors.FILE)
 
     def load(self, folder: Path) -> torch.Tensor:
         """The tensor; writing to it does not change the store."""
-        return load_file(folder / _TENSORS)[_ALONE]
+        return load_file(folder / _safetensors.FILE)[_ALONE]
 
     def describe(self, value: torch.Tensor) -> Summary:
         """Its dtype and shape."""
@@ -84,14 +80,24 @@ class TensorsLayout:
         Raises:
             DataError: one of them is sparse, quantized, or of a subclass such as `Parameter`.
         """
-        _save(value, folder)
+        _safetensors.write(value, folder / _safetensors.FILE)
         (folder / _NAMES).write_text(json.dumps(list(value)), encoding="utf-8")
 
     def load(self, folder: Path) -> dict[str, torch.Tensor]:
         """The tensors in their order."""
-        tensors = load_file(folder / _TENSORS)
+        tensors = load_file(folder / _safetensors.FILE)
         names = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
         return {name: tensors[name] for name in names}
+
+    def load_entry(self, folder: Path, entry: str) -> torch.Tensor:
+        """One of the tensors.
+
+        Raises:
+            KeyError: none has that name.
+        """
+        if entry not in json.loads((folder / _NAMES).read_text(encoding="utf-8")):
+            raise KeyError(entry)
+        return read_tensors(folder / _safetensors.FILE, [entry])[entry]
 
     def describe(self, value: dict[str, torch.Tensor]) -> Summary:
         """Each tensor's dtype and shape."""
@@ -99,21 +105,10 @@ class TensorsLayout:
         return Summary(kind="dict", schema=schema, text=f"{len(value)} tensors")
 
 
-def _save(tensors: dict[str, torch.Tensor], folder: Path) -> None:
-    for name, tensor in tensors.items():
-        if (
-            type(tensor) is not torch.Tensor
-            or tensor.layout != torch.strided
-            or tensor.is_quantized
-        ):
-            kind = f"{type(tensor).__qualname__}, {tensor.layout}"
-            raise DataError(f"tensor {name!r} ({kind}) cannot be stored", hint="return a dense one")
-    # Views of one storage become tensors of their own, as they will be after loading.
-    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    try:
-        save_file(own, folder / _TENSORS)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"the tensors cannot be stored: {error}") from error
+def read_tensors(path: Path, names: list[str]) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file, memory-mapped; writing to them does not change the file."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in names}
 
 
 def _text(tensor: torch.Tensor) -> str:

@@ -15,7 +15,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, LargeList, List
 from datasets.table import MemoryMappedTable
 
 import mlrecipe
-from mlrecipe.builtin.formats import _arrow, _summary
+from mlrecipe.builtin.formats import _arrow, _rows, _summary
 from mlrecipe.errors import DataError, StoreError
 from mlrecipe.interfaces import Summary
 
@@ -24,13 +24,13 @@ _SPLITS = "splits.json"
 
 
 @mlrecipe.format("dataset", types=("datasets.arrow_dataset.Dataset",))
-class DatasetFormat:
+class DatasetFormat(_rows.DatasetRows):
     """One `datasets.Dataset`: `data.arrow` (an Arrow stream) and `dataset.json`."""
 
     def save(self, value: Dataset, folder: Path) -> None:
         """Write the rows; indices, slices, chunks, caches and `split` leave no trace."""
-        digest = _arrow.write(_batches(value), _schema(value), folder / _arrow.FILE)
-        (folder / _FACTS).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
+        content = _arrow.write(_batches(value), _schema(value), folder / _arrow.FILE)
+        (folder / _FACTS).write_text(json.dumps({"xxh3_128": content}), encoding="utf-8")
 
     def load(self, folder: Path) -> Dataset:
         """The data set, memory-mapped; caches of its `map` go to a temporary folder."""
@@ -39,7 +39,9 @@ class DatasetFormat:
         link = Path(tempfile.mkdtemp(prefix="mlrecipe-")) / _arrow.FILE
         atexit.register(shutil.rmtree, link.parent, ignore_errors=True)
         link.symlink_to((folder / _arrow.FILE).resolve())
-        return Dataset(MemoryMappedTable.from_file(str(link)), fingerprint=facts["sha256"][:16])
+        # Names the content for `datasets`, which derives the names of its caches from it.
+        (content,) = facts.values()
+        return Dataset(MemoryMappedTable.from_file(str(link)), fingerprint=content[:16])
 
     def describe(self, value: Dataset) -> Summary:
         """Rows, features, label counts and the first rows."""
@@ -47,7 +49,7 @@ class DatasetFormat:
 
 
 @mlrecipe.format("dataset-dict", types=("datasets.dataset_dict.DatasetDict",))
-class DatasetDictFormat:
+class DatasetDictFormat(_rows.DatasetDictRows):
     """A `datasets.DatasetDict`: a folder per split, and their order in `splits.json`."""
 
     def save(self, value: DatasetDict, folder: Path) -> None:
@@ -70,6 +72,16 @@ class DatasetDictFormat:
             if not (folder / str(name)).is_dir():
                 raise StoreError(f"split {name!r} is missing from a stored data set")
         return DatasetDict({name: DatasetFormat().load(folder / name) for name in names})
+
+    def load_entry(self, folder: Path, entry: str) -> Dataset:
+        """One split.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        if entry not in json.loads((folder / _SPLITS).read_text(encoding="utf-8")):
+            raise KeyError(entry)
+        return DatasetFormat().load(folder / entry)
 
     def describe(self, value: DatasetDict) -> Summary:
         """Rows of each split, features of the first, label counts and first rows."""
@@ -102,8 +114,9 @@ def _schema(dataset: Dataset) -> pa.Schema:
 
 def _batches(dataset: Dataset) -> Iterator[pa.Table]:
     rows = _plain(dataset)
-    for start in range(0, len(dataset), _arrow.BATCH_ROWS):
-        yield rows[start : start + _arrow.BATCH_ROWS]
+    step = _arrow.batch_rows(len(dataset))
+    for start in range(0, len(dataset), step):
+        yield rows[start : start + step]
 
 
 def _plain(dataset: Dataset) -> Dataset:

@@ -1,18 +1,27 @@
-"""Formats of plain values: numbers, texts, containers of them, and dicts of tensors."""
+"""Formats of plain values: numbers, texts, containers of them, and containers that hold more than these."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlrecipe
+from mlrecipe.builtin.formats import _tree
+from mlrecipe.builtin.formats._items import Items
 from mlrecipe.builtin.formats._shorten import shorten
 from mlrecipe.errors import DataError
-from mlrecipe.interfaces import Format, Summary
+from mlrecipe.interfaces import Summary
 from mlrecipe.store import values
+from mlrecipe.store.outputs import SMALL
+
+if TYPE_CHECKING:
+    from mlrecipe.builtin.formats.array import TensorsLayout
 
 _FILE = "value.json"
+_TEXT = "text.txt"
+_RESERVED = "__metadata__"
+"""The one name that safetensors keeps for itself."""
 
 
 @mlrecipe.format(
@@ -22,7 +31,6 @@ _FILE = "value.json"
         "builtins.bool",
         "builtins.int",
         "builtins.float",
-        "builtins.str",
         "builtins.bytes",
         "builtins.list",
         "builtins.tuple",
@@ -32,8 +40,11 @@ _FILE = "value.json"
         "datetime.datetime",
     ),
 )
-class JsonFormat:
-    """A plain value as canonical JSON text; `1`, `1.0`, `True` and `"1"` stay what they are."""
+class JsonFormat(Items):
+    """A plain value as canonical JSON text; `1`, `1.0`, `True` and `"1"` stay what they are.
+
+    A list or tuple may also hold tensors, arrays, tables, files and models: those have files of their own.
+    """
 
     def save(self, value: Any, folder: Path) -> None:
         """Write the value.
@@ -41,21 +52,52 @@ class JsonFormat:
         Raises:
             DataError: some part of it has a type that cannot be stored; the message says where.
         """
-        (folder / _FILE).write_text(values.encode(value), encoding="utf-8", newline="")
+        _save(value, folder)
 
     def load(self, folder: Path) -> Any:
         """The value, in fresh containers."""
-        with (folder / _FILE).open(encoding="utf-8", newline="") as file:
-            return values.decode(file.read())
+        return _load(folder)
 
     def describe(self, value: Any) -> Summary:
         """Its type, and the value itself, shortened."""
+        if isinstance(value, list | tuple) and not _is_plain(value):
+            return _tree.describe(value)
         return Summary(kind=type(value).__qualname__, text=_line(value))
+
+
+@mlrecipe.format("text", types=("builtins.str",))
+class TextFormat:
+    """A text: a long one as a file of UTF-8, a short one as JSON."""
+
+    def save(self, value: str, folder: Path) -> None:
+        """Write the text.
+
+        Raises:
+            DataError: it holds lone surrogates, or is a subclass of `str`.
+        """
+        text = values.encode(value).encode()
+        if len(text) <= SMALL:  # it will be in the record
+            (folder / _FILE).write_bytes(text)
+        else:
+            (folder / _TEXT).write_bytes(value.encode())
+
+    def load(self, folder: Path) -> str:
+        """The text, its line ends as they were."""
+        path = folder / _TEXT
+        text: str = path.read_bytes().decode() if path.exists() else _load(folder)
+        return text
+
+    def describe(self, value: str) -> Summary:
+        """Its beginning."""
+        return Summary(kind="str", text=_line(value))
 
 
 @mlrecipe.format("mapping", types=("builtins.dict",))
 class MappingFormat:
-    """A dict: safetensors when all its values are tensors, else JSON."""
+    """A dict: JSON when its values are plain, safetensors when all are tensors, else a file for each part.
+
+    The order of the keys is part of the value: it comes back, and another order has another digest.
+    """
 
     def save(self, value: dict[Any, Any], folder: Path) -> None:
         """Write the dict in the layout that fits.
@@ -68,31 +110,76 @@ class MappingFormat:
             raise DataError(
                 f"value has type {kind!r}, which cannot be stored", hint="return dict(…)"
             )
-        self._layout(_holds_tensors(value)).save(value, folder)
+        if _holds_tensors(value):
+            _tensors().save(value, folder)
+        else:
+            _save(value, folder)
 
     def load(self, folder: Path) -> dict[Any, Any]:
         """The dict in its order."""
-        loaded = self._layout(not (folder / _FILE).exists()).load(folder)
-        return dict(loaded)
+        is_tensors = not ((folder / _FILE).exists() or (folder / _tree.FILE).exists())
+        return dict(_tensors().load(folder) if is_tensors else _load(folder))
+
+    def load_entry(self, folder: Path, entry: str) -> Any:
+        """The value under one key; others with files of their own are not read.
+
+        Raises:
+            KeyError: there is none.
+        """
+        if (folder / _tree.FILE).exists():
+            return _tree.load_entry(folder, entry)
+        if (folder / _FILE).exists():
+            return _load(folder)[entry]
+        return _tensors().load_entry(folder, entry)
 
     def describe(self, value: dict[Any, Any]) -> Summary:
-        """The value shortened, or each tensor's dtype and shape."""
-        return self._layout(_holds_tensors(value)).describe(value)
+        """The value shortened, or what each entry is."""
+        if _holds_tensors(value):
+            return _tensors().describe(value)
+        if not _is_plain(value):
+            return _tree.describe(value)
+        return Summary(kind="dict", text=_line(value))
 
-    def _layout(self, is_tensors: bool) -> Format:
-        if not is_tensors:
-            return JsonFormat()
-        # Only a process that holds or asks for tensors pays for torch.
-        from mlrecipe.builtin.formats.array import TensorsLayout
 
-        return TensorsLayout()
+def _save(value: Any, folder: Path) -> None:
+    try:
+        text = values.encode(value)
+    except DataError:
+        if not isinstance(value, list | tuple | dict):
+            raise
+        _tree.save(value, folder)
+        return
+    (folder / _FILE).write_text(text, encoding="utf-8", newline="")
+
+
+def _load(folder: Path) -> Any:
+    if (folder / _tree.FILE).exists():
+        return _tree.load(folder)
+    with (folder / _FILE).open(encoding="utf-8", newline="") as file:
+        return values.decode(file.read())
+
+
+def _tensors() -> TensorsLayout:
+    # Only a process that holds or asks for tensors pays for torch.
+    from mlrecipe.builtin.formats.array import TensorsLayout
+
+    return TensorsLayout()
 
 
 def _holds_tensors(value: dict[Any, Any]) -> bool:
     torch = sys.modules.get("torch")
-    if torch is None or not value:
+    if torch is None or not value or _RESERVED in value:
         return False
     return all(type(name) is str and isinstance(item, torch.Tensor) for name, item in value.items())
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the value, which has been stored, is plain all through."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return type(value) in values.TYPES
 
 
 def _line(value: Any) -> str:

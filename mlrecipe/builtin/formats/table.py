@@ -9,7 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import pyarrow as pa
 
 import mlrecipe
-from mlrecipe.builtin.formats import _arrow, _summary
+from mlrecipe.builtin.formats import _arrow, _rows, _summary
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Summary
 
@@ -17,13 +17,24 @@ _FRAME = "frame.json"
 
 
 @mlrecipe.format("arrow-table", types=("pyarrow.lib.Table",))
-class ArrowTableFormat:
+class ArrowTableFormat(_rows.TableRows):
     """A `pyarrow.Table` as an Arrow stream; chunks and offsets are not part of its value."""
 
     def save(self, value: pa.Table, folder: Path) -> None:
-        """Write the rows in their order, with the schema and its metadata."""
-        value = value.unify_dictionaries()
-        _arrow.write(_arrow.slices(value), _sorted_metadata(value.schema), folder / _arrow.FILE)
+        """Write the rows in their order, with the schema and its metadata.
+
+        Raises:
+            DataError: Arrow cannot bring a column into one form, as with run-end encoding.
+        """
+        try:
+            value = value.unify_dictionaries()
+            schema = _sorted_metadata(value.schema)
+            _arrow.write(_arrow.slices(value), schema, folder / _arrow.FILE)
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+            reason = str(error).partition("\n")[0]
+            raise DataError(
+                f"the table cannot be stored: {reason}", hint="cast the column to a plainer type"
+            ) from error
 
     def load(self, folder: Path) -> pa.Table:
         """The table, memory-mapped."""

@@ -48,7 +48,10 @@ class Transformer:
     """Tokenizer to save beside the weights; by default that of the checkpoint or of `config`."""
 
     revision: str | None = None
-    """Branch, tag or commit of a hub id."""
+    """Branch, tag or commit of `checkpoint`, for a hub id."""
+
+    tokenizer_revision: str | None = None
+    """Branch, tag or commit of `tokenizer`, for a hub id."""
 
     dropout: float | None = None
     """Probability for every dropout of the network; by default as configured."""
@@ -148,7 +151,7 @@ class Transformer:
             tokenizers.require(source, self._tokenizer_revision(), key=key)
 
     def _tokenizer_revision(self) -> str | None:
-        return self.revision if self.tokenizer is None else None
+        return self.revision if self.tokenizer is None else self.tokenizer_revision
 
     def _tokenizer_source(self) -> str | None:
         """Where the tokenizer comes from; None only for a configuration that lies without one."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlrecipe.builtin.ops._splits import D
 
 
-@mlrecipe.op("filter")
+@mlrecipe.op("filter", rowwise=True)
 def filter_(  # noqa: PLR0913 - each is one condition
     data: D,
     *,

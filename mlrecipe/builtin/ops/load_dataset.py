@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields
@@ -81,8 +82,24 @@ def _builder(path: str, name: str | None, revision: str | None, scratch: Path) -
     # Nothing that an earlier run prepared from a folder may be taken for what the folder holds now.
     cache = str(scratch / "datasets") if is_local else None
     with _reported(path):
-        return datasets.load_dataset_builder(
+        builder = datasets.load_dataset_builder(
             path, name, revision=None if is_local else revision, cache_dir=cache
+        )
+    if not is_local:
+        _check_commit(builder, path, revision)
+    return builder
+
+
+def _check_commit(builder: Any, path: str, revision: str | None) -> None:
+    """Raise if it is another commit: without the hub, `datasets` takes the last one it prepared."""
+    if revision is None or re.fullmatch("[0-9a-f]{40}", revision) is None:
+        return
+    if builder.hash != revision:
+        raise DataError(
+            f"the hub cannot be reached, and the cache has {path!r} at another commit than "
+            f"{revision[:10]}",
+            key="path",
+            hint="connect to the network once (without --offline)",
         )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlrecipe.builtin.ops._splits import D
 
 
-@mlrecipe.op("rename")
+@mlrecipe.op("rename", rowwise=True)
 def rename(data: D, *, columns: dict[str, str]) -> D:
     """Give columns other names; their order stays.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NEW = ("input_ids", "token_type_ids", "truncated")
 
 
-@mlrecipe.op("tokenize", ignore=("num_workers", "batch_rows"))
+@mlrecipe.op("tokenize", ignore=("num_workers", "batch_rows"), rowwise=True)
 def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     data: DatasetDict,
     *,

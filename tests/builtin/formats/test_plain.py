@@ -186,18 +186,6 @@ def test_a_dict_of_tensors_is_safetensors_in_its_order(tmp_path: Path) -> None:
     assert chosen.describe(value).schema["b"] == "bfloat16 (3, 2)"
 
 
-@pytest.mark.heavy
-@pytest.mark.parametrize("mixed", ["number", "key"])
-def test_tensors_among_other_values_are_refused(mixed: str, tmp_path: Path) -> None:
-    """A dict is all tensors by name, or has none."""
-    import torch
-
-    value = {"a": torch.ones(1), "b": 1} if mixed == "number" else {1: torch.ones(1)}
-
-    with pytest.raises(DataError, match=r"torch.Tensor"):
-        format_of({}).save(value, tmp_path)
-
-
 def test_a_subclass_of_dict_is_refused(tmp_path: Path) -> None:
     """It would come back as a plain dict."""
     with pytest.raises(DataError, match="OrderedDict"):

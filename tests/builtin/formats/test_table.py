@@ -167,3 +167,82 @@ def test_describe_counts_labels() -> None:
     assert found.rows == {"": 20}
     assert found.labels == {"label": {"": {"a": 10, "b": 10}}}
     assert len(found.sample[""]) == 3
+
+
+def columns() -> dict[str, Any]:
+    """A column of every type of Arrow that can be stored, with nulls."""
+    import pyarrow as pa
+
+    numbers = range(2300)
+    some = [None if i % 3 == 0 else i for i in numbers]
+    texts = [None if i is None else "é" * (i % 40) for i in some]
+    lists = [None if i is None else list(range(i % 4)) for i in some]
+    pairs = [None if i is None else ["a" * (i % 5), None] for i in some]
+    maps = [None if i is None else [(f"k{j}", j) for j in range(i % 4)] for i in some]
+    structs = [[{"a": j if j % 2 else None, "b": ["x"] * j} for j in range(i % 3)] for i in numbers]
+    kinds = pa.array([i % 2 for i in numbers], pa.int8())
+    places = pa.array([i // 2 for i in numbers], pa.int32())
+    parts = [pa.array(numbers), pa.array(map(str, numbers))]
+    return {
+        "bool": pa.array([i and i % 2 == 0 for i in some], pa.bool_()),
+        "half": pa.array(numbers).cast(pa.float16()),
+        "decimal": pa.array(some, pa.decimal128(10, 2)),
+        "duration": pa.array(some, pa.duration("s")),
+        "null": pa.nulls(2300),
+        "string": pa.array(texts),
+        "large string": pa.array(texts, pa.large_string()),
+        "string view": pa.array(texts, pa.string_view()),
+        "fixed binary": pa.array([i and b"abc" for i in some], pa.binary(3)),
+        "list": pa.array(lists),
+        "list view": pa.array(lists, pa.list_view(pa.int32())),
+        "fixed list": pa.array(pairs, pa.list_(pa.string(), 2)),
+        "map": pa.array(maps, pa.map_(pa.string(), pa.int32())),
+        "struct": pa.array(structs),
+        "dense union": pa.UnionArray.from_dense(kinds, places, parts),
+        "sparse union": pa.UnionArray.from_sparse(kinds, parts),
+        "extension": pa.ExtensionArray.from_storage(
+            pa.uuid(), pa.array([bytes([i % 256]) * 16 for i in numbers], pa.binary(16))
+        ),
+    }
+
+
+COLUMNS = [
+    "bool", "half", "decimal", "duration", "null", "string", "large string", "string view", "fixed binary",
+    "list", "list view", "fixed list", "map", "struct", "dense union", "sparse union", "extension",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_store_20_chunks_and_slices_of_every_type_give_equal_bytes(
+    name: str, tmp_path: Path
+) -> None:
+    """What lies before, after and under the values of a column is no part of it."""
+    import pyarrow as pa
+
+    column = columns()[name]
+    value = pa.table({"x": column})
+    longer = pa.concat_arrays([column[5:12], column, column[:3]])
+    others = [
+        pa.concat_tables([value[:7], value[7:1500], value[1500:]]),
+        pa.table({"x": longer[7:2307]}),
+    ]
+
+    loaded = [
+        again("arrow-table", other, tmp_path / str(position))
+        for position, other in enumerate([value, *others])
+    ]
+
+    assert len({(tmp_path / str(i) / "data.arrow").read_bytes() for i in range(3)}) == 1
+    assert all(table.equals(value) for table in loaded)
+
+
+def test_a_column_that_has_no_one_form_is_refused(tmp_path: Path) -> None:
+    """The error is about the data, and says what to do."""
+    import pyarrow as pa
+
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([3], pa.int32()), pa.array(["a"]))
+
+    with pytest.raises(
+        DataError, match=r"the table cannot be stored: .*run_end.*; cast the column"
+    ):
+        again("arrow-table", pa.table({"x": runs}), tmp_path)

@@ -1,0 +1,252 @@
+"""`mlrecipe cache push` and `pull`: results that machines share through a remote."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from mlrecipe import events
+from mlrecipe.cli import amounts, render
+from mlrecipe.cli.live import live
+from mlrecipe.cli.options import NONE, Json, RecipeArgument
+from mlrecipe.cli.session import Session, Settings
+from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.recipe.schema import Overrides
+from mlrecipe.store.records import Record
+
+RemoteArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="REMOTE",
+        help="A folder, or a URL such as s3://bucket/results.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be copied.")]
+
+_SAID = {
+    "pushed": "pushed",
+    "pulled": "pulled",
+    "record": "as records alone, for nothing needs their outputs",
+    "there": "there already",
+    "other": "other outputs of the same computations there",
+    "gone": "no output here to push",
+    "damaged": "damaged here",
+    "missing": "not at the remote",
+    "refused": "not usable",
+}
+_COLORS = {"pushed": "green", "pulled": "green", "refused": "yellow", "damaged": "red"}
+
+
+def push(
+    ctx: typer.Context,
+    remote: RemoteArgument,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NODE]...", help="Only the results of these nodes.", show_default=False
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="RECIPE",
+            help="Only what this recipe, as it is now, has in the store.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Overrides = NONE,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Upload also what is there: mends what is damaged, and puts these results in the place of "
+            "others of the same computations.",
+        ),
+    ] = False,
+    is_dry: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Copy results to a remote: the newest of every node, and only what is not there.
+
+    Examples: mlrecipe cache push s3://team/results; mlrecipe cache push /mnt/share/results --recipe imdb.toml
+    """
+    from mlrecipe.store.remote import Remote
+
+    began = time.perf_counter()
+    session = Session.in_folder() if recipe is None else Session.of(recipe)
+    if recipe is None and overrides != NONE:
+        raise RequestError("a recipe is changed, but none is named", hint="name it with --recipe")
+    if recipe is None:
+        chosen = _newest(session, nodes or ())
+    else:
+        chosen = _of_recipe(session, nodes or (), overrides, ctx.obj)
+    done = _Done()
+    place = Remote(remote, told=done.add)
+    using = nullcontext() if is_dry else session.store.using(chosen)
+    with live(ctx.obj), using:
+        done.begin("push", chosen, f"to {place.shown}")
+        if not is_dry:
+            place.make()
+        moved = [
+            place.push(session.store, record, replace=replace, is_dry=is_dry) for record in chosen
+        ]
+    rows = [_row(m.record.node if m.record else "", m) for m in moved]
+    _report(rows, place.shown, ctx.obj, as_json=as_json, is_dry=is_dry, began=began)
+    if any(m.status == "damaged" for m in moved):
+        raise typer.Exit(1)
+
+
+def pull(
+    ctx: typer.Context,
+    remote: RemoteArgument,
+    recipe: RecipeArgument,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NODE]...",
+            help="Only these nodes and what they need; all by default.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Overrides = NONE,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Take outputs in this format of your own too, which must be safe to load from anywhere; "
+            "may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    is_dry: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Copy from a remote what preparing a recipe would otherwise compute.
+
+    Every byte is compared with the hash of what was written. What is damaged or missing there is computed.
+
+    Example: mlrecipe cache pull s3://team/results imdb.toml
+    """
+    from mlrecipe.pipeline import sharing
+    from mlrecipe.store.remote import Remote
+
+    began = time.perf_counter()
+    session = Session.of(recipe)
+    request = session.open(overrides, settings=ctx.obj)
+    if not is_dry:
+        request = session.pin(request, settings=ctx.obj, nodes=nodes or (), with_stages=False)
+    done = _Done()
+    place = Remote(remote, formats=formats or (), told=done.add)
+    with live(ctx.obj):
+        if not place.is_there:
+            events.emit(events.Note(f"nothing was ever pushed to {place.shown}", level="warning"))
+        offer = sharing.look(request, session.store, place, nodes=nodes or ())
+        needed = [offer.records[name] for name in offer.needed()]
+        lacking = [record for record in needed if session.store.damage(record)]
+        done.begin("pull", lacking, f"from {place.shown}")
+        got = sharing.take(offer, request, session.store, place, is_dry=is_dry)
+    _report(
+        [_row(g.node, g) for g in got], place.shown, ctx.obj,
+        as_json=as_json, is_dry=is_dry, began=began,
+    )  # fmt: skip
+
+
+class _Done:
+    """Tells how much of the outputs is copied."""
+
+    def __init__(self) -> None:
+        self._done = self._total = 0
+
+    def begin(self, verb: str, records: Sequence[Record], where: str) -> None:
+        """Say what there is to copy, as far as it is not there."""
+        self._total = sum(record.bytes for record in records)
+        facts = f"{amounts.counted(len(records), 'output')} ({render.size(self._total)}) {where}"
+        if records:
+            events.emit(events.StageStarted(verb, facts))
+
+    def add(self, size: int) -> None:
+        """Note that so many bytes more are copied."""
+        self._done += size
+        total = max(self._total, self._done)
+        events.emit(events.Progress(self._done // 10**6, total // 10**6, "MB"))
+
+
+def _newest(session: Session, nodes: Collection[str]) -> list[Record]:
+    """The newest result of each node of each recipe, but for those of shards."""
+    from mlrecipe.store import usage
+
+    found = usage.census(session.store)
+    known = {node for _, node in found.newest}
+    for node in nodes:
+        if node not in known:
+            raise RequestError(f"nothing is stored of {node!r}", hint=did_you_mean(node, known))
+    chosen = {f: None for (_, node), f in found.newest.items() if not nodes or node in nodes}
+    records = [found.entries[fingerprint].record for fingerprint in chosen]
+    return sorted(
+        (record for record in records if "shard" not in record.parts),
+        key=lambda record: record.created,
+    )
+
+
+def _of_recipe(
+    session: Session, nodes: Collection[str], overrides: Overrides, settings: Settings
+) -> list[Record]:
+    """The stored results of a recipe as it is now; says which nodes have none."""
+    from mlrecipe.pipeline.plan import plan
+
+    request = session.open(overrides, settings=settings)
+    steps = plan(request, session.store, nodes=nodes).steps
+    lacking = [step.node.name for step in steps if step.record is None]
+    if lacking and not settings.is_quiet:
+        render.say(f"not in the store: {', '.join(lacking)}; prepare the recipe first")
+    return [step.record for step in steps if step.record is not None]
+
+
+def _row(node: str, result: Any) -> dict[str, Any]:
+    record: Record | None = result.record
+    return {
+        "node": node,
+        "recipe": record.recipe if record else None,
+        "status": result.status,
+        "bytes": result.bytes,
+        "reason": result.reason,
+        "fingerprint": record.fingerprint if record else None,
+        "digest": record.digest if record else None,
+    }
+
+
+def _report(
+    rows: list[dict[str, Any]], remote: str, settings: Settings,
+    *, as_json: bool, is_dry: bool, began: float,
+) -> None:  # fmt: skip
+    total = sum(row["bytes"] for row in rows)
+    if as_json:
+        render.document({"remote": remote, "dry_run": is_dry, "bytes": total, "results": rows})
+        return
+    if is_dry or settings.is_verbose:
+        for line in render.columns(_cells(row) for row in rows):
+            render.out(line)
+    if settings.is_quiet:
+        return
+    counts = Counter(row["status"] for row in rows)
+    parts = [f"{counts[status]} {said}" for status, said in _SAID.items() if counts[status]]
+    would = "; nothing was copied (--dry-run)" if is_dry else ""
+    seconds = render.duration(time.perf_counter() - began)
+    render.say(
+        f"{remote}: {', '.join(parts) or 'nothing to copy'} ({render.size(total)} in {seconds}){would}"
+    )
+
+
+def _cells(row: dict[str, Any]) -> Sequence[str]:
+    status = row["status"]
+    shown = render.styled(f"{status:<7}", _COLORS.get(status, "dim"))
+    size = render.size(row["bytes"]) if row["bytes"] else ""
+    return row["node"], shown, size, row["reason"]

@@ -1,0 +1,182 @@
+"""Roots: the results that a project needs, those of its recipes and runs and what they were made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from mlrecipe.errors import MlrecipeError, RequestError
+from mlrecipe.interfaces import Digest, Fingerprint
+from mlrecipe.pipeline.plan import plan
+from mlrecipe.pipeline.request import open_request
+from mlrecipe.recipe.compose import Composed, compose
+from mlrecipe.recipe.keys import table_at
+from mlrecipe.runs import run as runs
+from mlrecipe.runs.run import Run
+from mlrecipe.store.gc import FindRoots, Roots
+from mlrecipe.store.store import Store
+from mlrecipe.store.usage import Census
+
+INPUTS = "inputs.json"
+
+
+def finder(store: Store, project: Path, *, keep_runs: int | None = None) -> FindRoots:
+    """What says, of what is in the store, what a gc has to leave, with the reason.
+
+    What the recipes of the project use as they stand, and the newest result of every node that they have;
+    what runs name as their inputs; what is pinned; and the results that any of these were made from. In a
+    store that does not lie in the project, recipes that the project does not have may be those of another
+    one: they count as there.
+
+    Args:
+        store: the store.
+        project: root of the project.
+        keep_runs: how many runs count, the newest first; None for all. One that is going on always does.
+    """
+    nodes = _Nodes(project)
+    current: dict[Fingerprint, str] | None = None
+
+    def find(found: Census) -> Roots:
+        nonlocal current
+        if current is None:
+            current = _current(store, project, found)
+        return _roots(found, project, keep_runs, nodes, current)
+
+    return find
+
+
+def run_inputs(
+    project: Path, *, keep: int | None = None
+) -> Iterator[tuple[str, list[tuple[Fingerprint, Digest]]]]:
+    """Run → fingerprint and digest of every result that it was made from, the newest run first."""
+    for number, run in enumerate(runs.every(project)):
+        if keep is None or number < keep or run.status == "running":
+            yield run.id, list(_inputs(run))
+
+
+def recipes_gone(found: Census, project: Path) -> set[str]:
+    """Recipes that have results and are not in the project."""
+    return {name for name, _ in found.newest if not (project / name).is_file()}
+
+
+def _roots(
+    found: Census, project: Path, keep_runs: int | None, nodes: _Nodes,
+    current: Mapping[Fingerprint, str],
+) -> Roots:  # fmt: skip
+    records: dict[Fingerprint, str] = {}
+    objects: dict[Digest, str] = {}
+    for name, inputs in run_inputs(project, keep=keep_runs):
+        for fingerprint, digest in inputs:
+            records.setdefault(fingerprint, f"run {name}")
+            objects.setdefault(digest, f"run {name}")
+    is_shared = not found.paths.root.is_relative_to(project)
+    for (recipe, node), fingerprint in found.newest.items():
+        if nodes.has(recipe, node, otherwise=is_shared) and not _is_joined(found, recipe, node):
+            records[fingerprint] = f"the newest of {node}"
+    records.update(current)
+    records.update(dict.fromkeys(found.pins & set(found.entries), "pinned"))
+    _add_inputs(records, found)
+    return Roots(records=records, objects=objects)
+
+
+def _current(store: Store, project: Path, census: Census) -> dict[Fingerprint, str]:
+    """The results that recipes use as they stand, also ones that never ran; one with mistakes uses none."""
+    paths = [*project.glob("*.toml"), *(project / "recipes").rglob("*.toml")]
+    names = {path.relative_to(project).as_posix() for path in paths}
+    found = {}
+    for name in sorted(names | {recipe for recipe, _ in census.newest}):
+        with suppress(MlrecipeError):
+            request = open_request(project / name, here=project, memo=store.memo, name=name)
+            for step in plan(request, store).steps:
+                if step.record is not None:
+                    found[step.record.fingerprint] = f"{name} uses it for {step.node.name}"
+    return found
+
+
+def _is_joined(found: Census, recipe: str, node: str) -> bool:
+    """Whether it is a shard, `tokens[2/7]`, of a node that has been put together since."""
+    name, bracket, _ = node.partition("[")
+    whole = found.newest.get((recipe, name)) if bracket else None
+    if whole is None:
+        return False
+    shard = found.entries[found.newest[recipe, node]].record
+    return found.entries[whole].record.created >= shard.created
+
+
+class _Nodes:
+    """Which nodes the recipes of a project have, each read once."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._known: dict[str, set[str] | None] = {}
+
+    def has(self, recipe: str, node: str, *, otherwise: bool) -> bool:
+        """Whether the recipe has that node, in whatever variant; `otherwise` when there is no such recipe."""
+        path = self._project / recipe
+        if not path.is_file():
+            return otherwise
+        if recipe not in self._known:
+            self._known[recipe] = _nodes(path, self._project)
+        names = self._known[recipe]
+        return names is None or node.partition("[")[0] in names
+
+
+def _nodes(path: Path, project: Path) -> set[str] | None:
+    """The nodes of a recipe and of each of its variants; None when that cannot be told."""
+    try:
+        plain = compose(path, (), here=project, project=project)
+        groups = plain.variants.groups.values()
+        picks = [f"{group.name}={option}" for group in groups for option in group.options]
+        variants = [compose(path, [pick], here=project, project=project) for pick in picks]
+    except RequestError:
+        return None
+    if not all(composed.is_readable for composed in [plain, *variants]):
+        return None
+    return {name for composed in [plain, *variants] for name in _named(composed)}
+
+
+def _named(composed: Composed) -> Iterator[str]:
+    for layer in composed.layers:
+        yield from table_at(layer.values, ("nodes",))
+
+
+def _inputs(run: Run) -> Iterator[tuple[Fingerprint, Digest]]:
+    try:
+        named = json.loads((run.folder / INPUTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for facts in named.values() if isinstance(named, dict) else ():
+        if isinstance(facts, dict) and "fingerprint" in facts and "digest" in facts:
+            yield Fingerprint(str(facts["fingerprint"])), Digest(str(facts["digest"]))
+
+
+def _add_inputs(records: dict[Fingerprint, str], found: Census) -> None:
+    """Add the results that those in `records` were made from, and what these were made from."""
+    waiting = [fingerprint for fingerprint in records if fingerprint in found.entries]
+    while waiting:
+        fingerprint = waiting.pop()
+        record = found.entries[fingerprint].record
+        for node, digest in _pairs(record.parts.get("digests", ())):
+            source = _source(found, record.recipe, node, digest)
+            if source is not None and source not in records:
+                records[source] = f"an input of {record.node}"
+                waiting.append(source)
+
+
+def _pairs(listed: object) -> Iterable[tuple[str, Digest]]:
+    pairs = listed if isinstance(listed, (list, tuple)) else ()
+    return [(str(pair[0]), Digest(str(pair[1]))) for pair in pairs if len(pair) == 2]
+
+
+def _source(found: Census, recipe: str, node: str, digest: Digest) -> Fingerprint | None:
+    """The record that gave an input: of the same node if there is one, the newest of several."""
+    entries = [found.entries[f] for f in found.holders.get(digest, ())]
+    if not entries:
+        return None
+    best = max(
+        entries,
+        key=lambda e: ((e.record.recipe, e.record.node) == (recipe, node), e.record.created),
+    )
+    return best.record.fingerprint
