@@ -73,8 +73,7 @@ def cli() -> str:
     ]
     lines += [*_options(group), ""]
     for name in COMMANDS:
-        command = group.get_command(None, name)  # type: ignore[attr-defined]
-        lines += [f"## mlrecipe {name}", "", _paragraphs(command.help), "", *_options(command), ""]
+        lines += _command(group, name, "## mlrecipe")
     lines += [
         "## Exit codes",
         "",
@@ -86,8 +85,30 @@ def cli() -> str:
         "`MLRECIPE_STORE`: folder of the store, instead of `.mlrecipe/store` in the project. `NO_COLOR`: no",
         "colours. `HF_HUB_OFFLINE=1`: as `--offline`.",
         "",
+        "`MLRECIPE_INDEX`: `diskcache` (default) or `sqlite`, what the store's index is kept in; it can be",
+        "deleted at any moment and is made anew from the records. For a store on a network file system it is",
+        "in `$XDG_CACHE_HOME/mlrecipe` (`~/.cache/mlrecipe`), or in a folder of the user's own below that of",
+        "temporary files if that is on a network too.",
+        "",
+        "`MLRECIPE_LOCKS`: `flock` (locks of the kernel) or `lease` (files that their holder writes to every",
+        "5 seconds, and that a waiter takes over after 30 seconds of silence). By default, leases on network",
+        "file systems and where locks of the kernel do not work, noted in `v1/leases/` of the store; `flock`",
+        "everywhere else.",
+        "",
     ]
     return "\n".join(lines)
+
+
+def _command(group: object, name: str, title: str) -> list[str]:
+    """One command, and the commands below it."""
+    command = group.get_command(None, name)  # type: ignore[attr-defined]
+    lines = [f"{title} {name}", "", _paragraphs(command.help), ""]
+    below = command.list_commands(None) if hasattr(command, "list_commands") else []
+    if not below:
+        return [*lines, *_options(command), ""]
+    for each in below:
+        lines += _command(command, each, f"#{title} {name}")
+    return lines
 
 
 def recipe() -> str:
