@@ -64,6 +64,10 @@ docs: $(READY) ## write docs/reference from the code, and check that every link 
 
 bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); tables for docs/benchmarks.md
 	$(BIN)/python tests/benchmarks/noop.py
+	$(BIN)/python tests/benchmarks/check.py
+	$(BIN)/python tests/benchmarks/completion.py
+	$(BIN)/python tests/benchmarks/load.py
+	$(BIN)/python tests/benchmarks/digest.py
 	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
 
 bench-engines: $(READY) ## nothing to do, beside DVC and Snakemake (installed under build/peers; needs an index of packages)
