@@ -66,8 +66,8 @@ bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); table
 	$(BIN)/python tests/benchmarks/noop.py
 	$(BIN)/python tests/benchmarks/check.py
 	$(BIN)/python tests/benchmarks/completion.py
-	$(BIN)/python tests/benchmarks/load.py
-	$(BIN)/python tests/benchmarks/digest.py
+	$(BIN)/python -m tests.benchmarks.load
+	$(BIN)/python -m tests.benchmarks.digest
 	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
 
 bench-engines: $(READY) ## nothing to do, beside DVC and Snakemake (installed under build/peers; needs an index of packages)

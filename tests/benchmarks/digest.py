@@ -3,7 +3,7 @@
 The same writer with and without its hashes, in turns in one process: save, fsync and rename, seconds of wall
 time. Each round gives a ratio, whose median counts; exits with 1 when it exceeds the limit.
 
-usage: python tests/benchmarks/digest.py [--limit 0.15] [--size 1.0] [--repeats 7] [--folder DIR]
+usage: python -m tests.benchmarks.digest [--limit 0.15] [--size 1.0] [--repeats 7] [--folder DIR]
 """
 
 from __future__ import annotations

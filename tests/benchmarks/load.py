@@ -4,7 +4,7 @@ Makes the data once in a temporary folder and removes it. Each measurement runs 
 done; the best counts. `RLIMIT_DATA` bounds what a process allocates (not what it maps from files). Exits with 1
 when a limit is missed.
 
-usage: python tests/benchmarks/load.py [--size 2] [--seconds 0.2] [--growth 200] [--folder DIR]
+usage: python -m tests.benchmarks.load [--size 2] [--seconds 0.2] [--growth 200] [--folder DIR]
 """
 
 from __future__ import annotations

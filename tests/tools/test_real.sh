@@ -13,7 +13,7 @@ if [ -x "$get_model" ] && [ ! -f "$MLRECIPE_TEST_MODEL/model.safetensors" ]; the
 fi
 
 status=0
-"$python" -m pytest -q -m 'real and not bench' --timeout 900 || status=$?
+"$python" -m pytest -q -m 'real and not bench' --timeout 900 -n 2 --dist loadfile || status=$?
 if [ "$status" -eq 5 ]; then # pytest found no such test
   echo "test-real: no test is marked real"
   exit 0
