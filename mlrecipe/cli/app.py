@@ -106,7 +106,9 @@ def _group(name: str, described: Callable[..., None]) -> Any:
         cls=kind, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     alone.callback()(described)
-    return typer.main.get_command(alone)
+    group = typer.main.get_command(alone)
+    group.name = name  # else the list of commands shows none
+    return group
 
 
 app = typer.Typer(

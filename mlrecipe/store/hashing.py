@@ -16,7 +16,7 @@ from typing import Any
 _PIECE = 4 << 20
 _SMALL = 64 << 10
 _READ = 1 << 20
-_AHEAD = 32 << 20
+_AHEAD = 8 << 20
 """Bytes kept in memory for the thread; what it is behind by more than that it reads from the file."""
 
 

@@ -18,7 +18,9 @@ from mlrecipe.store.usage import Census, Item, NodeKey, census
 if TYPE_CHECKING:
     from mlrecipe.store.store import Store
 
-Kind = Literal["damaged object", "missing object", "damaged record", "stray file"]
+Kind = Literal[
+    "damaged object", "missing object", "damaged record", "doubtful record", "stray file"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,17 @@ def verify(
     report = Verification(records=len(found.entries), objects=len(found.objects), bytes=total)
     report.findings += _records(found)
     done = 0
+    silent: set[Digest] = set()
     for digest, item in found.objects.items():
         told(done, total)
-        report.findings += _object(digest, item, found)
+        is_loadable = not objects.damage(item.path, digest)
+        findings = _object(digest, item, found)
+        if findings and is_loadable:
+            silent.add(digest)
+        report.findings += findings
         done += item.bytes
     told(done, total)
+    report.findings += _doubtful(found, silent)
     report.findings += _missing(found) + _strays(found.paths)
     report.unreferenced = {d: i for d, i in found.unreferenced.items() if i.path.exists()}
     return report
@@ -129,6 +137,27 @@ def _trouble(folder: Path, digest: Digest) -> str:
         return corruption(folder, digest)
     except (OSError, ValueError) as error:
         return str(error)
+
+
+def _doubtful(found: Census, damaged: set[Digest]) -> list[Finding]:
+    """Records of what was made from objects that nobody could see were damaged.
+
+    They go too: whether the damage was there when they were made cannot be told. What is made again and is
+    the same leaves everything after it a hit; what was wrong has another digest now, and so has what follows.
+    """
+    findings = []
+    for entry in found.entries.values():
+        record = entry.record
+        inputs = [digest for _, digest in record.parts.get("digests", []) if digest in damaged]
+        if inputs and entry.path.exists():
+            moved = _moved(entry.path, found.paths)
+            findings.append(
+                Finding(
+                    kind="doubtful record", name=record.fingerprint, moved=moved,
+                    problem=f"made from {inputs[0][:12]}, which is damaged", users=(_key(record),),
+                )
+            )  # fmt: skip
+    return findings
 
 
 def _missing(found: Census) -> list[Finding]:

@@ -190,3 +190,11 @@ def test_what_a_terminal_cannot_show_is_written_out(work):
 
     assert (done.code, done.err) == (0, "")
     assert "\\xfcn\\xef" in done.out
+
+
+def test_help_names_every_command(cli):
+    """Those that have commands of their own as well."""
+    out = cli("--help").out
+
+    for name in app.COMMANDS:
+        assert f" {name} " in out

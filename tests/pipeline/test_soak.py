@@ -208,6 +208,9 @@ class Life:
             else:
                 path.unlink()
         if kind == "flip":
+            if self.dice.random() < 0.5:  # something is made of it before anybody looks
+                self.edit_parameter()
+                self.work.prepare()
             self.command("cache", "verify", codes=(0, 1))
 
     def collect(self) -> None:
