@@ -1,8 +1,8 @@
 """What hashing adds to writing a data set node of 1 GB to the store, and what memory it takes.
 
 The same writer with and without its hashes, in turns in one process: save, fsync and rename, seconds of wall
-time, the least of several. Hashing needs a second core that is idle: on a busy machine its CPU time (0.6 s per GB)
-shows. Exits with 1 when the limit is exceeded.
+time, the least of several. Hashing needs a second core that is idle: on a busy machine its CPU time (0.6 s
+per GB) shows. Exits with 1 when the limit is exceeded.
 
 usage: python -m tests.benchmarks.digest [--limit 0.15] [--size 1.0] [--repeats 7] [--folder DIR]
 """
