@@ -11,14 +11,15 @@ from mlrecipe.recipe.positions import KeyPath
 SEEDS = (0, 2**32 - 1)
 """What numpy and Lightning accept."""
 
+_TRAIN = {
+    "batch_size": 1, "device_batch_size": 1, "eval_batch_size": 1, "tokens_per_batch": 1, "pad_to": 1,
+    "epochs": 1, "max_steps": 1, "validate_every": 1, "top_k": 1, "save_every": 1, "resume_every": 1,
+    "repeat": 1, "folds": 2,
+}  # fmt: skip
 LEAST: dict[KeyPath, int] = {
     ("limit",): 1,
-    ("train", "batch_size"): 1,
-    ("train", "eval_batch_size"): 1,
-    ("train", "epochs"): 1,
-    ("train", "max_steps"): 1,
-    ("train", "validate_every"): 1,
     ("test", "batch_size"): 1,
+    **{("train", key): least for key, least in _TRAIN.items()},
 }
 
 

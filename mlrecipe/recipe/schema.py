@@ -74,10 +74,14 @@ class TrainSpec:
     """Split to validate on after each epoch; `""` trains without validation."""
 
     batch_size: int = 32
-    """Examples per batch, per device; with `trainer.accumulate_grad_batches` a step takes several batches."""
+    """Examples per optimizer step, over all devices."""
+
+    device_batch_size: int | None = None
+    """The most examples that one device takes at once: a step of more is accumulated from several batches.
+    By default a device takes its whole share of the step at once."""
 
     eval_batch_size: int = 64
-    """Examples per batch in validation."""
+    """Examples per batch and device in validation."""
 
     epochs: int = 3
     """Passes over the train split."""
@@ -85,12 +89,39 @@ class TrainSpec:
     max_steps: int | None = None
     """Optimizer steps after which training ends, whatever `epochs` says."""
 
-    batching: Literal["bucket", "shuffle"] = "bucket"
-    """How rows become batches. `bucket`: seeded shuffle, then rows of like length together; `shuffle`: seeded
-    shuffle alone. Both pad each batch to its longest row."""
+    batching: Literal["bucket", "tokens", "fixed", "shuffle"] = "bucket"
+    """How rows become batches. `bucket`: seeded shuffle, then rows of like length together; `tokens`: the same,
+    with as many rows as `tokens_per_batch` allows; `fixed`: seeded shuffle, each row padded to `pad_to`;
+    `shuffle`: seeded shuffle alone. All but `fixed` pad each batch to its longest row."""
+
+    tokens_per_batch: int | None = None
+    """With `batching = "tokens"`: the most places, rows times tokens of the longest row, of one device's batch;
+    it then takes the place of `batch_size`."""
+
+    pad_to: int | None = None
+    """With `batching = "fixed"`: tokens that each row is padded to; by default those of the longest row."""
+
+    sampling: Literal["all", "weighted", "balanced", "undersampled"] = "all"
+    """Which rows an epoch sees. `all`: each once; `weighted`: as many, drawn with replacement by
+    `sampling_weights`; `balanced`: as many, each label drawn equally often; `undersampled`: of each label as
+    many rows as the rarest has."""
+
+    sampling_weights: str | None = None
+    """With `sampling = "weighted"`: the column that holds each row's weight."""
+
+    strategy: Literal["mosbach"] | None = None
+    """A known set of settings; what the recipe sets itself wins. `mosbach`: small data sets made stable, by the
+    model's architecture (Mosbach et al. 2021, On the Stability of Fine-tuning BERT)."""
 
     optimizer: Component = field(default_factory=lambda: _default("optimizer"))
     """Any public optimizer of torch by class name. Biases and normalization weights do not decay."""
+
+    layer_decay: float | None = None
+    """Layer-wise decay of the learning rate: a layer's is that of the layer above times this."""
+
+    lr_by_name: Mapping[str, float] = field(default_factory=dict)
+    """Glob pattern of parameter names → learning rate, such as `"classifier.*" = 1e-3`; the first that fits
+    holds."""
 
     scheduler: Component = field(default_factory=lambda: _default("scheduler"))
     """Learning-rate schedule by the name that transformers gives it; `warmup` is a fraction below 1,
@@ -105,11 +136,34 @@ class TrainSpec:
     mode: Literal["auto", "min", "max"] = "auto"
     """Whether a smaller or a larger `monitor` is better; `auto`: smaller for losses and errors."""
 
+    top_k: int = 1
+    """How many of the best checkpoints are kept: `best`, `best-2`, …"""
+
+    save_every: int | None = None
+    """Optimizer steps between checkpoints that are kept as `step-N`."""
+
+    resume_every: int | None = None
+    """Optimizer steps between two savings of all that `--resume` needs; by default at the end of each epoch and
+    when training is interrupted."""
+
+    compile: bool = False
+    """True: the network is compiled by `torch.compile`; batches are then padded to a few widths only."""
+
+    cache_frozen: bool = True
+    """Whether outputs of the model's frozen layers are computed once and kept in the store."""
+
+    repeat: int = 1
+    """Trainings with seeds that follow each other; their metrics are reported as mean and deviation."""
+
+    folds: int | None = None
+    """Trainings of a cross-validation: each validates on another part of the train split."""
+
     seed: int | None = None
     """Seed of weights, dropout and batches; by default the recipe's `seed`."""
 
     trainer: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS["train"]["trainer"]))
-    """Any argument of Lightning's Trainer but those that mlrecipe sets itself. Training runs in one process."""
+    """Any argument of Lightning's Trainer but those that mlrecipe sets itself. `precision` may also be
+    `auto`: bf16 where a short probe shows it to be faster."""
 
     callbacks: Mapping[str, Component] = field(default_factory=dict)
     """Lightning callbacks, each in a table of your own naming, such as `[train.callbacks.stop]`, with `use`."""

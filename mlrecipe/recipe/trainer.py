@@ -14,6 +14,7 @@ OWN_TRAINER_KEYS = {
     "max_steps": "set `train.max_steps`",
     "min_epochs": "set `train.epochs`",
     "min_steps": "set `train.max_steps`",
+    "accumulate_grad_batches": "set `train.batch_size` and `train.device_batch_size`",
     "max_time": "add a callback of class Timer",
     "val_check_interval": "set `train.validate_every`",
     "check_val_every_n_epoch": "set `train.validate_every`",
@@ -26,7 +27,7 @@ OWN_TRAINER_KEYS = {
     "default_root_dir": "a run's files are always in its run directory",
     "use_distributed_sampler": "batches are shared among processes by mlrecipe itself",
     "inference_mode": "mlrecipe decides it for each stage",
-    "fast_dev_run": "for a quick try set `limit` and `train.max_steps`",
+    "fast_dev_run": "use --fast-dev-run",
     "enable_autolog_hparams": "the run directory holds the resolved recipe",
 }
 """Arguments of Lightning's Trainer that mlrecipe sets itself, and what to do instead."""
