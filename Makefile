@@ -63,11 +63,12 @@ docs: $(READY) ## write docs/reference from the code, and check that every link 
 	$(BIN)/python tests/tools/check_links.py README.md CHANGELOG.md docs
 
 bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); tables for docs/benchmarks.md
-	$(BIN)/python tests/benchmarks/noop.py
-	$(BIN)/python tests/benchmarks/check.py
-	$(BIN)/python tests/benchmarks/completion.py
+	$(BIN)/python -m tests.benchmarks.noop
+	$(BIN)/python -m tests.benchmarks.check
+	$(BIN)/python -m tests.benchmarks.completion
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.digest
+	$(BIN)/python -m tests.benchmarks.batches
 	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
 
 bench-engines: $(READY) ## nothing to do, beside DVC and Snakemake (installed under build/peers; needs an index of packages)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NewType, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
     from torchmetrics import Metric
+
+T = TypeVar("T")
 
 Fingerprint = NewType("Fingerprint", str)
 """Names a computation: SHA-256 in hex over the op, its code, parameters and inputs."""
@@ -111,7 +113,8 @@ class Head:
     """What a task asks of a model's last layer, and what is saved beside the weights."""
 
     problem_type: str
-    """Hugging Face's word: `"single_label_classification"`."""
+    """Hugging Face's word: `"single_label_classification"`, `"multi_label_classification"` or
+    `"regression"`."""
 
     labels: tuple[str, ...]
     """Label names in the order of the outputs; the index is the label's id."""
@@ -125,10 +128,87 @@ class StepOutput:
     """Scalar: the mean over the batch's rows."""
 
     scores: Tensor
-    """Probabilities, shape (rows, labels)."""
+    """Probabilities, shape (rows, labels); of a regression the predicted numbers, shape (rows,)."""
 
     targets: Tensor
-    """Label ids, shape (rows,)."""
+    """Label ids, shape (rows,); where a row has several labels 0 and 1, shape (rows, labels); of a
+    regression numbers, shape (rows,). The metrics get scores and targets as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """An encoder's parts, in the order in which a text passes them."""
+
+    encoder: nn.Module
+    """All below the head."""
+
+    embeddings: nn.Module
+    """What makes vectors of tokens."""
+
+    layers: tuple[nn.Module, ...]
+    """Lowest first."""
+
+    below: tuple[nn.Parameter, ...]
+    """Parameters of the embeddings and of what all layers share, such as relative positions."""
+
+    fixed: int | None
+    """So many of the lowest layers, and all below them, neither learn nor drop out: for the same
+    text they always put out the same. None: not even the embeddings."""
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A model that knows the layers of its networks."""
+
+    def parts(self, module: nn.Module) -> Parts:
+        """The parts of a network that `build` made."""
+
+
+class Trunk(Protocol):
+    """The part of a network that puts out the same for the same row in every epoch, for it is frozen.
+
+    Its outputs are recorded once, kept in the store, and put in its place from then on.
+    """
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What beside weights and rows decides over the outputs, as JSON values."""
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """The frozen parameters and buffers, by name: their content decides over the outputs too."""
+
+    @property
+    def size(self) -> int:
+        """Numbers of each vector."""
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether there is one vector for each row, and not one for each token."""
+
+    def record(self, batch: Mapping[str, Tensor], forward: Callable[[], object]) -> Tensor:
+        """What the trunk puts out for the batch with which `forward` runs the network.
+
+        Shape (rows, tokens, size), or (rows, size). The rest of the network need not be run.
+        """
+
+    def replay(self, states: Tensor, forward: Callable[[], T]) -> T:
+        """What `forward` gives with `states` as the outputs of the trunk, which is not run."""
+
+    def narrow(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What of a batch `replay` needs; all tensors keep their rows."""
+
+
+@runtime_checkable
+class Freezable(Protocol):
+    """A model whose networks may be frozen from below; optional."""
+
+    def trunk(self, module: nn.Module) -> Trunk | None:
+        """The frozen part of a network that `build` made; None where there is none.
+
+        Raises:
+            DataError: there is one, and it cannot be kept; the message says why.
+        """
 
 
 class Model(Protocol):
@@ -179,14 +259,40 @@ class Task(Protocol):
     def lengths(self, rows: Dataset) -> NDArray[np.int64]:
         """The length of each encoded row, shape (rows,): those alike are batched together."""
 
-    def collate(self, rows: pa.Table) -> dict[str, Tensor]:
-        """One batch from encoded rows, padded to its longest; all tensors have the table's rows."""
+    def collate(self, rows: pa.Table, *, width: int | None = None) -> dict[str, Tensor]:
+        """One batch from encoded rows, padded to its longest or to `width`; all tensors have the table's rows.
+
+        A task whose batches have no width need not take it: it is given only where the recipe pads
+        to fixed widths.
+        """
 
     def step(self, module: nn.Module, batch: Mapping[str, Tensor]) -> StepOutput:
         """Forward one batch through the module."""
 
     def meters(self, head: Head) -> Mapping[str, Metric]:
         """Fresh metrics to report, by name; each is updated with scores and targets."""
+
+
+@runtime_checkable
+class Classes(Protocol):
+    """What a task offers beside the rest where rows can be sampled by their class."""
+
+    def classes(self, rows: Dataset) -> NDArray[np.int64]:
+        """The class of each encoded row, shape (rows,)."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A task that takes something from the data before it learns, such as weights of classes."""
+
+    def settle(self, rows: Dataset, *, split: str) -> tuple[Task, Mapping[str, Any]]:
+        """The task with that written out, and what was taken, as JSON values for the run's record.
+
+        `rows` are those of the split to learn from.
+
+        Raises:
+            DataError: the data do not have it.
+        """
 
 
 MetricFactory = Callable[[Head], "Metric"]

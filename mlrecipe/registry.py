@@ -11,11 +11,16 @@ from typing import Any, Literal, TypeVar
 from mlrecipe.errors import RegistryError, did_you_mean
 
 Kind = Literal[
-    "op", "format", "task", "model", "metric", "optimizer", "scheduler", "callback", "logger"
-]
+    "op", "format", "task", "model", "metric", "optimizer", "scheduler", "callback", "logger",
+    "datamodule",
+]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
     "op", "format", "task", "model", "metric", "optimizer", "scheduler", "callback", "logger",
+    "datamodule",
 )  # fmt: skip
+
+DECORATORS: dict[str, Kind] = {**{kind: kind for kind in KINDS}, "module": "task"}
+"""Decorator → kind of what it registers."""
 
 # Built-ins are plugins that come with the package: named here, imported by name, so that nothing below
 # `builtin` depends on it.
@@ -159,6 +164,28 @@ def format(name: str, *, types: tuple[str, ...]) -> Callable[[T], T]:
 def task(name: str) -> Callable[[T], T]:
     """Register a class that turns rows into batches and batches into loss and predictions."""
     return _decorate("task", name)
+
+
+def module(name: str, *, splits: bool = False) -> Callable[[T], T]:
+    """Register a `LightningModule` as a task that brings its own network, loss, optimizers and steps.
+
+    Args:
+        name: what a recipe writes in `[task]` after `use`.
+        splits: True for a module that makes its own loaders of what the recipe prepares: before anything
+            else it gets the splits of `train.data` as its attribute `splits`.
+    """
+    return _decorate("task", name)
+
+
+def datamodule(name: str, *, splits: bool = False) -> Callable[[T], T]:
+    """Register a `LightningDataModule`, for a task that is a `LightningModule`.
+
+    Args:
+        name: what a recipe writes in `[data]` after `use`.
+        splits: True for one that makes loaders of what the recipe prepares: before anything else it gets
+            the splits of `train.data` as its attribute `splits`.
+    """
+    return _decorate("datamodule", name)
 
 
 def model(name: str) -> Callable[[T], T]:

@@ -100,11 +100,13 @@ OPTIMIZERS = {
     "AdamW": "torch.optim.adamw:AdamW",
     "Adamax": "torch.optim.adamax:Adamax",
     "LBFGS": "torch.optim.lbfgs:LBFGS",
+    "Muon": "torch.optim._muon:Muon",
     "NAdam": "torch.optim.nadam:NAdam",
     "RAdam": "torch.optim.radam:RAdam",
     "RMSprop": "torch.optim.rmsprop:RMSprop",
     "Rprop": "torch.optim.rprop:Rprop",
     "SGD": "torch.optim.sgd:SGD",
+    "SparseAdam": "torch.optim.sparse_adam:SparseAdam",
 }
 
 SCHEDULERS = {
@@ -113,23 +115,26 @@ SCHEDULERS = {
     "cosine_with_restarts": "mlrecipe.training.schedules:cosine_with_restarts",
     "inverse_sqrt": "mlrecipe.training.schedules:inverse_sqrt",
     "linear": "mlrecipe.training.schedules:linear",
+    "one_cycle": "mlrecipe.training.schedules:one_cycle",
     "polynomial": "mlrecipe.training.schedules:polynomial",
 }
 
 # Left out: those that TOML cannot set up, for they need functions or a module of one's own, and
 # those that print.
 CALLBACKS = {
+    "BackboneFinetuning": f"{_CALLBACKS}.finetuning:BackboneFinetuning",
     "DeviceStatsMonitor": f"{_CALLBACKS}.device_stats_monitor:DeviceStatsMonitor",
-    "EMAWeightAveraging": f"{_CALLBACKS}.weight_averaging:EMAWeightAveraging",
+    "EMAWeightAveraging": "mlrecipe.training.averaging:EMAWeightAveraging",
     "EarlyStopping": "mlrecipe.training.lightning:EarlyStopping",
     "LearningRateMonitor": f"{_CALLBACKS}.lr_monitor:LearningRateMonitor",
-    "ModelCheckpoint": f"{_CALLBACKS}.model_checkpoint:ModelCheckpoint",
+    "ModelCheckpoint": "mlrecipe.training.lightning:ModelCheckpoint",
     "ModelPruning": f"{_CALLBACKS}.pruning:ModelPruning",
     "OnExceptionCheckpoint": f"{_CALLBACKS}.on_exception_checkpoint:OnExceptionCheckpoint",
     "SpikeDetection": f"{_CALLBACKS}.spike:SpikeDetection",
-    "StochasticWeightAveraging": f"{_CALLBACKS}.stochastic_weight_avg:StochasticWeightAveraging",
+    "StochasticWeightAveraging": "mlrecipe.training.averaging:StochasticWeightAveraging",
     "Timer": f"{_CALLBACKS}.timer:Timer",
-    "WeightAveraging": f"{_CALLBACKS}.weight_averaging:WeightAveraging",
+    "WeightAveraging": "mlrecipe.training.averaging:WeightAveraging",
+    "gradual-unfreezing": "mlrecipe.training.unfreezing:GradualUnfreezing",
 }
 
 LOGGERS = {
@@ -140,6 +145,8 @@ LOGGERS = {
     "TensorBoardLogger": "mlrecipe.training.lightning:TensorBoardLogger",
     "WandbLogger": f"{_LOGGERS}.wandb:WandbLogger",
 }
+
+DATAMODULES = {"rows": "mlrecipe.training.rows:RowsModule"}
 
 for _name, _target in OPS.items():
     registries["op"].add(_name, _target)
@@ -159,3 +166,5 @@ for _name, _target in CALLBACKS.items():
     registries["callback"].add(_name, _target)
 for _name, _target in LOGGERS.items():
     registries["logger"].add(_name, _target)
+for _name, _target in DATAMODULES.items():
+    registries["datamodule"].add(_name, _target)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -14,8 +15,9 @@ from typer.core import TyperGroup
 import mlrecipe
 from mlrecipe.cli import render
 from mlrecipe.cli.options import expanded
-from mlrecipe.cli.session import Settings
+from mlrecipe.cli.session import Settings, quiet_libraries
 from mlrecipe.errors import MlrecipeError, RequestError, Terminated, did_you_mean
+from mlrecipe.training import ranks
 
 GLOBAL_FLAGS = {
     "--verbose": "is_verbose",
@@ -45,12 +47,14 @@ COMMANDS = {
     "train": "train:train",
     "test": "train:test",
     "run": "train:run",
+    "find": "find:find",
     "inspect": "inspect:inspect",
     "graph": "graph:graph",
     "lineage": "lineage:lineage",
     "show": "show:show",
     "options": "choices:options",
     "list": "listing:list_",
+    "runs": "runs:runs",
     "cache": "cache:cache",
     "import": "importing:import_",
     "schema": "schema:schema",
@@ -59,6 +63,11 @@ COMMANDS = {
 """Command → module of `cli` and function, in the order in which one needs them."""
 
 GROUPS = {
+    "find": {"lr": "find:lr", "batch-size": "find:batch_size"},
+    "runs": {
+        "list": "runs:list_",
+        "rm": "runs:rm",
+    },
     "cache": {
         "list": "holdings:list_",
         "du": "cache:du",
@@ -156,6 +165,8 @@ def options(
 def main() -> None:
     """Run one command and exit: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
+    if ranks.is_follower():
+        _follow()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -182,9 +193,32 @@ def run(arguments: list[str]) -> int:
         code = INTERRUPTED
     except (BrokenPipeError, render.ReaderGone):
         return 0
+    finally:
+        _part()
     if code == INTERRUPTED:  # typer makes this of a Ctrl-C
         render.interrupted()
     return code if isinstance(code, int) else 0  # an int: of `typer.Exit`
+
+
+def _part() -> None:
+    """End the other processes, where there are any."""
+    distributed = sys.modules.get("mlrecipe.training.distributed")
+    if distributed is not None:
+        distributed.close()
+
+
+def _follow() -> NoReturn:
+    """Do what the first process of the job says, whatever the command is; say nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first process hears them too, and decides
+        signal.signal(number, signal.SIG_IGN)
+    if "--traceback" not in sys.argv:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+    quiet_libraries(is_offline="--offline" in sys.argv)
+    from mlrecipe.training import follow
+
+    follow.follow()
 
 
 def _flags_first(arguments: list[str]) -> list[str]:

@@ -130,4 +130,6 @@ def _facts(request: Request) -> str:
         parts.append(f"task {recipe.task.use}")
     if recipe.model is not None:
         parts.append(f"model {recipe.model.use}")
+    if recipe.data is not None:
+        parts.append(f"data {recipe.data.use}")
     return ", ".join(parts)

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 HEARTBEAT = 4.0
 """Seconds after which a plain log says that work goes on: with those between two looks, below 5."""
 
+_STRETCH = 0.25
+"""A stage's reminders come apart by this share of its time so far: an hour has some 25 lines."""
+
+_EPOCHS = 8
+"""The most epochs that each have a line; of more, every second, third … has one."""
+
+_UNITS = {"tokens/s": "{:,.0f} tokens/s", "examples/s": "{:,.0f} examples/s", "rate": "rate {:.2g}"}
+"""How numbers beside a bar are written that are no metrics."""
+
 
 @contextmanager
 def live(settings: Settings) -> Iterator[None]:
@@ -60,6 +69,11 @@ class _Work:
     said: float
     """When something was last said of it."""
 
+    is_stage: bool = False
+
+    start: int = 0
+    """What was done before it began, by the run that it goes on with."""
+
     last: events.Progress | None = None
     task: TaskID | None = None
     """Its bar."""
@@ -73,7 +87,6 @@ class _Plain:
         self._lock = threading.Lock()
         self._works: dict[str, _Work] = {}
         self._said = time.monotonic()
-        self._pace = HEARTBEAT
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -107,7 +120,7 @@ class _Plain:
             case events.StageStarted(stage=stage, facts=facts):
                 self._begin_stage(stage)
                 self.line(f"{stage}: {facts}")
-            case events.EpochFinished():
+            case events.EpochFinished() if self._shows_hits or _has_line(event):
                 self.line(_epoch(event))
             case events.Note(text=text, level="warning", node=node):
                 render.warn(_of(node, text))
@@ -123,7 +136,7 @@ class _Plain:
     def progress(self, event: events.Progress, node: str) -> None:
         work = self._work(node)
         if work is not None:
-            work.last = event
+            _note(work, event)
             self._remind()
 
     def _work(self, node: str) -> _Work | None:
@@ -136,12 +149,11 @@ class _Plain:
         for subject in list(self._works):
             self._end(subject)
         self._begin(stage)
-        self._pace = 3 * HEARTBEAT
+        self._works[stage].is_stage = True
 
     def _begin(self, subject: str) -> None:
         now = time.monotonic()
         self._works[subject] = _Work(began=now, said=now)
-        self._pace = HEARTBEAT
         if self._thread is None:
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
@@ -158,14 +170,16 @@ class _Plain:
     def _remind(self) -> None:
         """After a while without a line, say how far that is of which nothing was said for longest."""
         now = time.monotonic()
-        if not self._works or now - self._said < self._pace:
+        if not self._works:
             return
         subject = min(self._works, key=lambda name: self._works[name].said)
         work = self._works[subject]
+        if now - self._said < _pace(work, now):
+            return
         work.said = now
         seconds = now - work.began
-        far = _how_far(work.last, seconds) if work.last else "still running"
-        ends = far.endswith(" left")
+        far = _how_far(work.last, seconds, start=work.start) if work.last else "still running"
+        ends = " left" in far
         self.line(f"{subject}: {far}" + ("" if ends else f", {render.duration(seconds)} so far"))
 
 
@@ -197,8 +211,10 @@ class _Bars(_Plain):
         work = self._work(node)
         if self._bars is None or work is None or work.task is None:
             return
+        _note(work, event)
         seconds = time.monotonic() - work.began
-        note = "  ".join([_speed(event, seconds), *_values(event.values)]).strip()
+        speed = _speed(event.done - work.start, event.unit, seconds)
+        note = "  ".join([speed, *_values(event.values)]).strip()
         self._bars.update(work.task, completed=event.done, total=event.total, note=note)
 
     def _begin(self, subject: str) -> None:
@@ -241,20 +257,45 @@ def _epoch(event: events.EpochFinished) -> str:
 
 
 def _values(values: Mapping[str, float]) -> list[str]:
-    return [f"{name} {value:.4f}" for name, value in values.items()]
+    return [_value(name, value) for name, value in values.items()]
 
 
-def _how_far(event: events.Progress, seconds: float) -> str:
+def _value(name: str, value: float) -> str:
+    if name == "memory":
+        return render.size(int(value))
+    return _UNITS[name].format(value) if name in _UNITS else f"{name} {value:.4f}"
+
+
+def _has_line(event: events.EpochFinished) -> bool:
+    """Whether an epoch is one of those that are shown: some, and the last."""
+    every = -(-event.epochs // _EPOCHS)
+    return every <= 1 or event.epoch % every == 0 or event.epoch == event.epochs
+
+
+def _note(work: _Work, event: events.Progress) -> None:
+    """Remember how far it is, and from where it began."""
+    if work.last is None:
+        work.start = event.done if work.is_stage and event.unit == "steps" else 0
+    work.last = event
+
+
+def _pace(work: _Work, now: float) -> float:
+    """Seconds without a line after which something is said of it."""
+    return max(HEARTBEAT, (now - work.began) * _STRETCH) if work.is_stage else HEARTBEAT
+
+
+def _how_far(event: events.Progress, seconds: float, *, start: int = 0) -> str:
     total = f" of {event.total:,}" if event.total else ""
-    parts = [f"{event.done:,}{total} {event.unit}", _speed(event, seconds)]
-    if event.total and event.done:
-        parts.append(f"{render.duration(seconds * (event.total - event.done) / event.done)} left")
+    done = event.done - start
+    parts = [f"{event.done:,}{total} {event.unit}", _speed(done, event.unit, seconds)]
+    if event.total and done > 0:
+        parts.append(f"{render.duration(seconds * (event.total - event.done) / done)} left")
     return ", ".join(parts + _values(event.values))
 
 
-def _speed(event: events.Progress, seconds: float) -> str:
-    speed = event.done / max(seconds, 1e-6)
-    return f"{speed:,.0f} {event.unit}/s" if speed >= 10 else f"{speed:.1f} {event.unit}/s"
+def _speed(done: int, unit: str, seconds: float) -> str:
+    speed = done / max(seconds, 1e-6)
+    return f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.1f} {unit}/s"
 
 
 def _rows(rows: int | None, seconds: float) -> str:

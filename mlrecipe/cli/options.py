@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -91,7 +92,33 @@ Jobs = Annotated[
     ),
 ]
 
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=1,
+        help="At most N rows of each source split: short for --set limit=N.",
+        show_default=False,
+    ),
+]
+
+FastDevRun = Annotated[
+    bool,
+    typer.Option(
+        "--fast-dev-run",
+        help="Only see whether it works: one batch of every stage, on few rows; nothing is kept.",
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def limited(overrides: Overrides, limit: int | None) -> Overrides:
+    """The overrides with what `--limit` stands for."""
+    if limit is None:
+        return overrides
+    return replace(overrides, sets=(*overrides.sets, f"limit={limit}"))
 
 
 def expanded(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.options import NONE, Force, Jobs, Json, RecipeArgument, Update
+from mlrecipe.cli.options import NONE, Force, Jobs, Json, Limit, RecipeArgument, Update, limited
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import show_statistics
+from mlrecipe.pipeline.derived import Foreseen, foresee
 from mlrecipe.pipeline.plan import Plan, Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
@@ -35,6 +36,7 @@ def plan(
     recipe: RecipeArgument,
     nodes: Nodes = None,
     overrides: Overrides = NONE,
+    limit: Limit = None,
     force: Force = None,
     as_json: Json = False,
 ) -> None:
@@ -45,22 +47,26 @@ def plan(
     Example: mlrecipe plan imdb.toml --set nodes.tokens.max_length=64
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj)
+    request = session.open(limited(overrides, limit), settings=ctx.obj)
     planned = make_plan(request, session.store, nodes=nodes or (), force=force or ())
     if not all(external.commit for _, external in request.on_hub()):
         from mlrecipe.pipeline.hub import hedged
 
         planned = hedged(planned, is_offline=ctx.obj.is_offline)
+    foreseen = [] if nodes else list(foresee(request, session.store, planned))
     if as_json:
-        render.document({"recipe": request.name, "steps": [_step(step) for step in planned.steps]})
+        steps = [*map(_step, planned.steps), *map(_derived, foreseen)]
+        render.document({"recipe": request.name, "steps": steps})
         return
     if not planned.steps:
         render.out(f"{session.shown} has no nodes")
         return
-    width = max(len(step.node.name) for step in planned.steps)
-    for step in planned.steps:
-        status = render.styled(f"{step.status:<5}", _COLORS[step.status])
-        render.out(f"  {step.node.name:<{width}}  {status}  {_reasons(step.reasons)}")
+    lines = [(step.node.name, step.status, step.reasons) for step in planned.steps]
+    lines += [(item.name, item.status, item.reasons) for item in foreseen]
+    width = max(len(name) for name, *_ in lines)
+    for name, status, reasons in lines:
+        colored = render.styled(f"{status:<5}", _COLORS[status])
+        render.out(f"  {name:<{width}}  {colored}  {_reasons(reasons)}")
     if not ctx.obj.is_quiet:
         for line in _wholes(planned):
             render.say(line)
@@ -82,6 +88,7 @@ def prepare(
     recipe: RecipeArgument,
     nodes: Nodes = None,
     overrides: Overrides = NONE,
+    limit: Limit = None,
     force: Force = None,
     update: Update = False,
     jobs: Jobs = 1,
@@ -91,7 +98,7 @@ def prepare(
     Example: mlrecipe prepare imdb.toml
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj)
+    request = session.open(limited(overrides, limit), settings=ctx.obj)
     request = session.pin(
         request, settings=ctx.obj, update=update, nodes=nodes or (), with_stages=False
     )
@@ -171,6 +178,18 @@ def _step(step: Step) -> dict[str, Any]:
         "reasons": list(step.reasons),
         "fingerprint": step.record.fingerprint if step.record else None,
         "whole_modules": dict(step.parts.get("whole", {})),
+    }
+
+
+def _derived(item: Foreseen) -> dict[str, Any]:
+    """A value that training derives, as a step."""
+    return {
+        "node": item.name,
+        "op": item.name.partition("(")[0],
+        "status": item.status,
+        "reasons": list(item.reasons),
+        "fingerprint": item.record.fingerprint if item.record else None,
+        "whole_modules": {},
     }
 
 

@@ -103,7 +103,7 @@ class Session:
             self.path, overrides or (), here=self.here, memo=self.store.memo,
             checks=(training_problems, *checks),
         )  # fmt: skip
-        _quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
+        quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
         return request
 
     def pin(
@@ -153,8 +153,8 @@ class Session:
         plugins.load(request.catalog.plugins, project=self.project)
 
 
-def _quiet_libraries(*, is_offline: bool) -> None:
-    """Settings that the libraries read when they are imported: no telemetry, no chatter, no surprise calls."""
+def quiet_libraries(*, is_offline: bool) -> None:
+    """Set what the libraries read when they are imported: no telemetry, no chatter, no surprise calls."""
     settings = {
         "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",

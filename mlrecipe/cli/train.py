@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import render
+from mlrecipe.cli import render, repeating, resuming, trials
+from mlrecipe.cli.closing import close
 from mlrecipe.cli.live import live
-from mlrecipe.cli.options import NONE, Force, Jobs, Json, RecipeArgument, Update
+from mlrecipe.cli.options import (
+    NONE,
+    FastDevRun,
+    Force,
+    Jobs,
+    Json,
+    Limit,
+    RecipeArgument,
+    Update,
+    limited,
+)
 from mlrecipe.cli.prepare import carry_out, report
+from mlrecipe.cli.resuming import warn_of_changes
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request, open_request
 from mlrecipe.pipeline.secrets import check_secrets
-from mlrecipe.recipe.project import shown
-from mlrecipe.recipe.resolved import resolved
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE
@@ -27,13 +35,25 @@ from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.training.checks import packages
 
-_TRAINING = [("model",), ("task",), ("train",)]
+_CHECKS = [stages.check_trainable, packages]
+_TRAINING = [("data",), ("model",), ("task",), ("train",)]
 
 RunOption = Annotated[
     str | None,
     typer.Option(
         "--run", metavar="ID", help="Test this train run instead of the newest finished one."
     ),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the newest interrupted train run of this recipe, where it was stopped.",
+    ),
+]
+ResumedOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="ID", help="With --resume: this run instead of the newest."),
 ]
 CheckpointOption = Annotated[
     str | None, typer.Option(metavar="best|last", help="Which checkpoint to test.")
@@ -44,22 +64,64 @@ def train(
     ctx: typer.Context,
     recipe: RecipeArgument,
     overrides: Overrides = NONE,
+    limit: Limit = None,
     force: Force = None,
     update: Update = False,
+    resume: ResumeOption = False,
+    run_id: ResumedOption = None,
+    fast_dev_run: FastDevRun = False,
     jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
-    """Prepare the data and train the model; always a new run.
+    """Prepare the data and train the model: a new run, unless an interrupted one is resumed.
 
     Example: mlrecipe train imdb.toml --set train.batch_size=32
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable, packages])
+    if resume or run_id is not None:
+        others = {
+            "--force": force,
+            "--update": update,
+            "--limit": limit,
+            "--fast-dev-run": fast_dev_run,
+        }
+        _check_resume(resume=resume, others=others)
+        done = _resume(session, run_id, overrides, ctx.obj, jobs=jobs)
+        close(session, [done], as_json=as_json)
+        return
+    overrides = limited(overrides, limit)
+    request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update, nodes=_used(request))
+    if fast_dev_run:
+        _try(session, overrides, ctx.obj, jobs=jobs, needs_test=False, as_json=as_json)
+        return
     records = _prepared(session, request, ctx.obj, force=force or (), jobs=jobs)
+    if repeating.is_repeated(request):
+        group = _repeat(session, request, records, overrides, ctx.obj)
+        repeating.close(session, group, as_json=as_json)
+        return
     done = _train(session, request, records, ctx.obj)
-    _close(session, [done], as_json=as_json, settings=ctx.obj)
+    close(session, [done], as_json=as_json)
+
+
+def _check_resume(*, resume: bool, others: Mapping[str, object]) -> None:
+    if not resume:
+        raise RequestError("--run names the run to resume: it goes with --resume")
+    for option, value in others.items():
+        if value:
+            message = f"{option}: a resumed run goes on with the data that it began with"
+            raise RequestError(message, hint="to train anew leave --resume out")
+
+
+def _resume(
+    session: Session, run_id: str | None, overrides: Overrides, settings: Settings, *, jobs: int
+) -> Run:
+    resumed = resuming.choose(session, run_id, overrides, settings)
+    check_secrets(resumed.request, _TRAINING)
+    records = _prepared(session, resumed.request, settings, jobs=jobs)
+    resuming.check_same(resumed, records, session)
+    return _train(session, resumed.request, records, settings, resumed=resumed.run)
 
 
 def test(
@@ -68,6 +130,7 @@ def test(
     run_id: RunOption = None,
     checkpoint: CheckpointOption = None,
     overrides: Overrides = NONE,
+    fast_dev_run: FastDevRun = False,
     as_json: Json = False,
 ) -> None:
     """Test the newest finished train run of a recipe, with that run's own recipe.
@@ -78,16 +141,23 @@ def test(
     session = Session.of(recipe)
     parent = _parent(session, run_id)
     request, records = _request_of(session, parent, overrides, ctx.obj)
+    if fast_dev_run:
+        trials.test(
+            session, request, records, parent, ctx.obj, checkpoint=checkpoint, as_json=as_json
+        )
+        return
     done = _test(session, request, records, parent, ctx.obj, checkpoint=checkpoint)
-    _close(session, [done], as_json=as_json, settings=ctx.obj)
+    close(session, [done], as_json=as_json)
 
 
 def run(
     ctx: typer.Context,
     recipe: RecipeArgument,
     overrides: Overrides = NONE,
+    limit: Limit = None,
     force: Force = None,
     update: Update = False,
+    fast_dev_run: FastDevRun = False,
     jobs: Jobs = 1,
     as_json: Json = False,
 ) -> None:
@@ -98,24 +168,67 @@ def run(
     Example: mlrecipe run imdb.toml
     """
     session = Session.of(recipe)
-    request = session.open(overrides, settings=ctx.obj, checks=[stages.check_trainable, packages])
+    overrides = limited(overrides, limit)
+    request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update)
+    if fast_dev_run:
+        _try(session, overrides, ctx.obj, jobs=jobs, needs_test=True, as_json=as_json)
+        return
     records = carry_out(session, request, ctx.obj, force=force or (), jobs=jobs)
     if not as_json:
         with render.working():
             report(session, records)
+    if repeating.is_repeated(request):
+        group = _repeat(session, request, records, overrides, ctx.obj, uses_finished=True)
+        tests = [
+            _tested(session, member.request, records, member.run, ctx.obj)
+            for member in group.members
+        ]
+        repeating.close(session, group, tests=tests, as_json=as_json)
+        return
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
     trained = known or _train(session, request, records, ctx.obj)
     if known is not None:
         _say(ctx.obj, f"train: run {known.id} is equal and finished; used again")
+    tested = _tested(session, request, records, trained, ctx.obj)
+    close(session, [trained, tested], as_json=as_json)
+
+
+def _tested(
+    session: Session, request: Request, records: Mapping[str, Record], trained: Run,
+    settings: Settings,
+) -> Run:  # fmt: skip
+    """The test of a train run: one that is equal and finished, or a new one."""
     print_ = stages.test_fingerprint(request, records, trained.id)
     known = running.newest(session.project, stage="test", recipe=request.name, fingerprint=print_)
-    tested = known or _test(session, request, records, trained, ctx.obj)
-    if known is not None:
-        _say(ctx.obj, f"test: run {known.id} is equal and finished; used again")
-    _close(session, [trained, tested], as_json=as_json, settings=ctx.obj)
+    if known is None:
+        return _test(session, request, records, trained, settings)
+    _say(settings, f"test: run {known.id} is equal and finished; used again")
+    return known
+
+
+def _try(
+    session: Session, overrides: Overrides, settings: Settings, *, jobs: int, needs_test: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """`--fast-dev-run`."""
+    trials.train(
+        session, overrides, settings, needs_test=needs_test, as_json=as_json,
+        prepare=lambda request: _prepared(session, request, settings, jobs=jobs),
+    )  # fmt: skip
+
+
+def _repeat(
+    session: Session, request: Request, records: Mapping[str, Record], overrides: Overrides,
+    settings: Settings, *, uses_finished: bool = False,
+) -> repeating.Group:  # fmt: skip
+    """Train all members of a group that have not been trained yet."""
+    return repeating.train(
+        session, request, records, overrides, settings, uses_finished=uses_finished,
+        fit=lambda member, facts: _train(session, member, records, settings, facts=facts),
+    )  # fmt: skip
 
 
 def _prepared(
@@ -127,7 +240,10 @@ def _prepared(
     jobs: int = 1,
 ) -> Mapping[str, Record]:
     """Records of the nodes that training and testing use."""
-    return carry_out(session, request, settings, nodes=_used(request), force=force, jobs=jobs)
+    used = _used(request)
+    if not used:  # a module that brings its own data
+        return {}
+    return carry_out(session, request, settings, nodes=used, force=force, jobs=jobs)
 
 
 def _used(request: Request) -> list[str]:
@@ -138,13 +254,19 @@ def _used(request: Request) -> list[str]:
 
 
 def _train(
-    session: Session, request: Request, records: Mapping[str, Record], settings: Settings
+    session: Session,
+    request: Request,
+    records: Mapping[str, Record],
+    settings: Settings,
+    *,
+    resumed: Run | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Run:
     with live(settings):
         from mlrecipe.training import stages as training
 
         session.load_plugins(request)
-        return training.train(request, records, session.store).run
+        return training.train(request, records, session.store, resumed=resumed, facts=facts).run
 
 
 def _test(
@@ -210,69 +332,8 @@ def _request_of(
     )  # fmt: skip
     then = open_request(parent.folder / RECIPE, here=session.here, memo=session.store.memo)
     _say(settings, f"test: run {parent.id}, with the recipe that it was trained with")
-    _warn_of_changes(session, then, settings)
+    warn_of_changes(session, then, settings)
     return request, _prepared(session, request, settings)
-
-
-def _warn_of_changes(session: Session, then: Request, settings: Settings) -> None:
-    try:
-        now = session.open(None, settings=settings)
-    except RequestError as error:
-        render.warn(f"{session.shown} has changed since that run, and has problems now: {error}")
-        return
-    moved = stages.changes(resolved(then.loaded, then.catalog), resolved(now.loaded, now.catalog))
-    if then.pins:
-        from mlrecipe.pipeline import lockfile
-
-        moved += lockfile.changes(then.pins, now.pins)
-    if moved:
-        more = f"; and {len(moved) - 8} more" if len(moved) > 8 else ""
-        render.warn(f"{session.shown} has changed since that run: {'; '.join(moved[:8])}{more}")
-
-
-def _close(session: Session, runs: Sequence[Run], *, as_json: bool, settings: Settings) -> None:
-    """The closing table: metrics, and where everything is."""
-    if as_json:
-        render.document([_facts(run, session.project) for run in runs])
-        return
-    rows = [pair for run in runs for pair in render.metrics(_metrics(run))]
-    render.out()
-    for line in render.columns(rows):
-        render.out(line)
-    render.out()
-    places = [place for run in runs for place in _places(run, session.here)]
-    for line in render.columns(places):
-        render.out(line)
-
-
-def _places(run: Run, here: Path) -> list[tuple[str, str]]:
-    folder = shown(run.folder, here=here)
-    if run.facts["stage"] == "test":
-        tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
-        return [("tested", tested), ("predictions", f"{folder}/predictions.arrow")]
-    facts = run.facts
-    speed = (
-        f"{facts['examples_per_second']:,.0f} examples/s, batches {facts['batch_fill']:.0%} full"
-    )
-    return [
-        ("trained", f"{facts['stopped']} in {render.duration(facts['seconds'])}, {speed}"),
-        ("run", folder),
-        ("model", f"{folder}/checkpoints/best (a Hugging Face model folder)"),
-    ]
-
-
-def _facts(run: Run, project: Path) -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "stage": run.facts["stage"],
-        "folder": run.folder.relative_to(project).as_posix(),
-        "metrics": _metrics(run),
-    }
-
-
-def _metrics(run: Run) -> dict[str, float]:
-    found: dict[str, float] = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
-    return found
 
 
 def _say(settings: Settings, text: str) -> None:

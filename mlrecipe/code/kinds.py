@@ -191,7 +191,8 @@ def _named(name: str) -> Kind:
         return Kind("dict", (ANY,))
     if name in _SCALARS:
         return {"None": Kind("none"), "Any": ANY}.get(name, Kind(name))
-    return _FOREIGN
+    # A private name is that of other types: Lightning's `_LITERAL_WARN` is the text "warn".
+    return ANY if name.startswith("_") else _FOREIGN
 
 
 def _subscript(outer: str, inner: ast.expr) -> Kind:

@@ -10,13 +10,16 @@ from typing import Any
 from mlrecipe.code import defaults, kinds
 from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.kinds import ANY, Kind
-from mlrecipe.registry import KINDS
+from mlrecipe.registry import DECORATORS
 
 RESERVED = ("use", "inputs", "cache", "force", "version", "shards")
 """Keys of a node's table that are not parameters: no op may have a parameter of that name."""
 
 FILLED = ("seed", "limit", "scratch")
 """Keyword-only parameters that mlrecipe fills in when the recipe does not."""
+
+LIGHTNING = "lightning"
+"""Option of a task that brings its own network, loss, optimizers and steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ class Signature:
 
     params: Mapping[str, Parameter] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of the decorator."""
+    """Keyword arguments of the decorator, and `LIGHTNING` for a task that is a `LightningModule`."""
 
     doc: str = ""
     open: bool = False
@@ -132,15 +135,16 @@ def _aliases(tree: ast.Module) -> dict[str, str]:
         if isinstance(node, ast.Import):
             names |= {a.asname or a.name: "" for a in node.names if a.name == "mlrecipe"}
         elif isinstance(node, ast.ImportFrom) and node.module in ("mlrecipe", "mlrecipe.registry"):
-            names |= {a.asname or a.name: a.name for a in node.names if a.name in KINDS}
+            names |= {a.asname or a.name: a.name for a in node.names if a.name in DECORATORS}
     return names
 
 
 def _component(decorator: ast.expr, aliases: Mapping[str, str]) -> str:
+    """Which of mlrecipe's decorators it is, if any."""
     call = decorator.func if isinstance(decorator, ast.Call) else decorator
     match call:
         case ast.Attribute(value=ast.Name(id=module), attr=name) if aliases.get(module) == "":
-            return name if name in KINDS else ""
+            return name if name in DECORATORS else ""
         case ast.Name(id=name):
             return aliases.get(name, "")
     return ""
@@ -162,6 +166,11 @@ def _signature(
     decorator: ast.Call | None,
 ) -> Signature:
     name, options, problems = _decorator_arguments(decorator, node.name)
+    if component == "module":
+        options[LIGHTNING] = True
+    elif component == "task" and _is_lightning(node):
+        problems.append("a LightningModule is registered with @mlrecipe.module")
+    component = DECORATORS.get(component, component)
     doc = ast.get_docstring(node) or ""
     if isinstance(node, ast.ClassDef):
         inputs: tuple[str, ...] = ()
@@ -182,6 +191,11 @@ def _signature(
         variadic=variadic, params=documented, options=options, doc=doc, open=is_open,
         problems=tuple(problems),
     )  # fmt: skip
+
+
+def _is_lightning(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    bases = node.bases if isinstance(node, ast.ClassDef) else []
+    return any(ast.unparse(base).rpartition(".")[2] == "LightningModule" for base in bases)
 
 
 def _decorator_arguments(

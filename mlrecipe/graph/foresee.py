@@ -19,6 +19,7 @@ from mlrecipe.graph.headers import Headers
 from mlrecipe.graph.known import Known, union
 from mlrecipe.graph.look import Look, marked, parameters
 from mlrecipe.graph.rules import RULES
+from mlrecipe.recipe import own
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as Registered
@@ -90,6 +91,8 @@ class _Foresight:
         """Check the names in `train`, `test` and `task`."""
         train, test = self._table("train"), self._table("test")
         data = self._data("train", train)
+        if own.is_module(self._tree.values, self._catalog):
+            return  # its loaders choose the splits
         used = self._used(("train", "train_split"), "train", data, ("train", "data"))
         used += self._used(("train", "valid_split"), "valid", data, ("train", "data"))
         if test.get("data"):

@@ -114,6 +114,7 @@ def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
     ]
     tables += [(("model",), "model", tree.values.get("model"))]
     tables += [(("task",), "task", tree.values.get("task"))]
+    tables += [(("data",), "datamodule", tree.values.get("data"))]
     for path, kind, table in tables:
         use = table.get("use") if isinstance(table, Mapping) else None
         found = catalog.find(kind, use) if isinstance(use, str) else None

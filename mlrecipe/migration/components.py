@@ -148,6 +148,8 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
         _carry_count(ledger, path, draft, f"train.{_COUNTS[name]}")
     elif name == "check_val_every_n_epoch" and value not in (None, 1):
         ledger.drop(*path, why=f"{NONE}: mlrecipe validates once an epoch or more often")
+    elif name == "accumulate_grad_batches" and isinstance(value, int) and value > 1:
+        _carry_accumulation(ledger, path, draft)
     elif name in OWN_TRAINER_KEYS:
         ledger.drop(*path, why=f"{OURS}: {OWN_TRAINER_KEYS[name]}")
     elif name in _ONE_PROCESS:
@@ -162,6 +164,18 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
         ledger.leave(*path, to=f"train.trainer.{name}")
     else:
         carry(ledger, path, draft, f"train.trainer.{name}")
+
+
+def _carry_accumulation(ledger: Ledger, path: Path, draft: Draft) -> None:
+    """A step of several batches: the recipe says how much it has in all, and how much a device takes."""
+    size = draft.get("train.batch_size")
+    if not isinstance(size, int):
+        ledger.drop(*path, why=f"{NONE}: set train.batch_size to the examples of a whole step")
+        return
+    ledger.move("train.batch_size", "train.device_batch_size")
+    draft.set("train.device_batch_size", size)
+    draft.set("train.batch_size", size * ledger.get(*path))
+    ledger.take(*path, to="train.batch_size", value=size * ledger.get(*path))
 
 
 @cache

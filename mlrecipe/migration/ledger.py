@@ -90,6 +90,12 @@ class Ledger:
         """Note that the recipe says what is at a path by not having its key `to`, which `close` looks after."""
         self._carry(path, to, None)
 
+    def move(self, to: str, other: str) -> None:
+        """Note that what was carried to the recipe's key `to` is now at another."""
+        for path, (key, value) in list(self._promises.items()):
+            if key == to:
+                self._carry(path, other, value)
+
     def _carry(self, path: Path, to: str, value: Any) -> None:
         self._promises[path] = (to, value)
         for leaf in self._leaves(path):

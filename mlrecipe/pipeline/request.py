@@ -26,7 +26,7 @@ from mlrecipe.registry import Kind
 if TYPE_CHECKING:
     from mlrecipe.pipeline.lockfile import Pins
 
-_STAGES: tuple[Kind, ...] = ("model", "task")
+_STAGES: dict[str, Kind] = {"data": "datamodule", "model": "model", "task": "task"}
 
 Check = Callable[[Tree, Catalog], list[Problem]]
 """Looks for mistakes in a recipe's plain values, which may be of any type."""
@@ -68,10 +68,10 @@ class Request:
         tables: list[tuple[KeyPath, Mapping[str, Sequence[External]]]] = [
             (("nodes", node.name), node.externals) for node in graph
         ]
-        for kind in _STAGES if with_stages else ():
-            component = getattr(self.loaded.recipe, kind)
+        for key, kind in _STAGES.items() if with_stages else ():
+            component = getattr(self.loaded.recipe, key)
             if component is not None:
-                tables.append(((kind,), self.bound(kind, component).externals))
+                tables.append(((key,), self.bound(kind, component).externals))
         return [
             ((*path, key), external)
             for path, named in tables

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from mlrecipe.errors import MlrecipeError, RequestError
 from mlrecipe.interfaces import Digest, Fingerprint
+from mlrecipe.pipeline import derived
 from mlrecipe.pipeline.plan import plan
 from mlrecipe.pipeline.request import open_request
 from mlrecipe.recipe.compose import Composed, compose
 from mlrecipe.recipe.keys import table_at
+from mlrecipe.recipe.layers import merge
 from mlrecipe.runs import run as runs
 from mlrecipe.runs.run import Run
 from mlrecipe.store.gc import FindRoots, Roots
@@ -140,6 +142,7 @@ def _nodes(path: Path, project: Path) -> set[str] | None:
 def _named(composed: Composed) -> Iterator[str]:
     for layer in composed.layers:
         yield from table_at(layer.values, ("nodes",))
+    yield from derived.names_wanted(merge(composed.layers).values)
 
 
 def _inputs(run: Run) -> Iterator[tuple[Fingerprint, Digest]]:

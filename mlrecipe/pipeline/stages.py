@@ -14,6 +14,7 @@ from mlrecipe.graph.encode import digest
 from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline.explain import shorten
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe import own
 from mlrecipe.recipe.deferred import plain, reveal
 from mlrecipe.recipe.keys import dotted, leaves, table_at
 from mlrecipe.recipe.layers import Tree
@@ -23,17 +24,19 @@ from mlrecipe.recipe.schema import Component
 from mlrecipe.registry import Kind, registries
 from mlrecipe.store.records import Record
 
-_PATHS: dict[str, Kind] = {"model": "model", "task": "task"}
+_PATHS: dict[str, Kind] = {"data": "datamodule", "model": "model", "task": "task"}
 
 
 def check_trainable(tree: Tree, catalog: Catalog) -> list[Problem]:
     """What a recipe lacks to be trained: what, on what and for what."""
+    is_module = own.is_module(tree.values, catalog)
     missing = [
         tree.problem((key,), f"training needs a [{key}] table with `use`")
-        for key in _PATHS
+        for key in (("task",) if is_module else ("model", "task"))
         if key not in tree.values
     ]
-    if not table_at(tree.values, ("train",)).get("data"):
+    needs_data = not is_module or own.takes_splits(tree.values, catalog)
+    if needs_data and not table_at(tree.values, ("train",)).get("data"):
         message = "training needs `data`, the node whose splits it learns from"
         missing.append(tree.problem(("train", "data"), message))
     return missing
@@ -42,7 +45,8 @@ def check_trainable(tree: Tree, catalog: Catalog) -> list[Problem]:
 def check_trainable_if_meant(tree: Tree, catalog: Catalog) -> list[Problem]:
     """What a recipe lacks to be trained, if it goes beyond data."""
     has_data = bool(table_at(tree.values, ("train",)).get("data"))
-    is_meant = has_data or all(key in tree.values for key in _PATHS)
+    is_meant = has_data or all(key in tree.values for key in ("model", "task"))
+    is_meant = is_meant or own.is_module(tree.values, catalog)
     return check_trainable(tree, catalog) if is_meant else []
 
 
@@ -53,11 +57,12 @@ def make(request: Request, kind: Kind, component: Component) -> Any:
         RecipeError: it refuses its parameters.
     """
     made = registries[kind].get(component.use)
+    table = "data" if kind == "datamodule" else kind
     parameters = reveal(request.parameters(kind, component))
     try:
         return made(**parameters)
     except DataError as error:
-        key = f"{kind}.{error.key}" if error.key else kind
+        key = f"{table}.{error.key}" if error.key else table
         raise placed(DataError(error.message, key=key, hint=error.hint), request) from error
 
 
@@ -77,10 +82,12 @@ def train_fingerprint(
     train = {k: v for k, v in values["train"].items() if k != "loggers"}
     node, _, entry = recipe.train.data.partition(".")
     covered = {
-        "data": [records[node].digest, entry],
+        "data": [records[node].digest, entry] if node else [],
         "seed": recipe.seed if recipe.train.seed is None else recipe.train.seed,
         "train": train,
-        **{key: _component(request, key, values[key], memo) for key in _PATHS},
+        **{
+            key: component_facts(request, key, values[key], memo) for key in _PATHS if key in values
+        },
     }
     return digest(["train", 1, plain(covered)], path="train")
 
@@ -89,7 +96,8 @@ def test_fingerprint(request: Request, records: Mapping[str, Record], train_run:
     """Names the test of one train run."""
     test = request.loaded.recipe.test
     node, _, entry = (test.data or request.loaded.recipe.train.data).partition(".")
-    covered = [records[node].digest, entry, test.split, test.checkpoint, train_run]
+    data = records[node].digest if node else ""
+    covered = [data, entry, test.split, test.checkpoint, train_run]
     return digest(["test", 1, covered], path="test")
 
 
@@ -117,9 +125,13 @@ def pick(value: Any, data: str) -> Any:
 
 
 def changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`key old → new` for every value in which two resolved recipes differ, plugins left aside."""
+    """`key old → new` for every value in which two resolved recipes differ, plugins and names left aside."""
     found = sorted(differences(then, now), key=lambda item: not item[0].endswith(".use"))
-    return [f"{k} {shorten(a)} → {shorten(b)}" for k, a, b in found if k != "plugins"]
+    return [
+        f"{k} {shorten(a)} → {shorten(b)}"
+        for k, a, b in found
+        if k != "plugins" and not k.startswith("run.")
+    ]
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -134,7 +146,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[s
     ]
 
 
-def _component(
+def component_facts(
     request: Request, key: str, values: Mapping[str, Any], memo: Memo | None
 ) -> dict[str, Any]:
     """A component's parameters, the content of what they name, and its code where it is a plugin's."""

@@ -24,7 +24,7 @@ from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import COMPONENTS
 from mlrecipe.recipe.schema import DEFAULTS
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
-from mlrecipe.recipe.trainer import TRAINER, trainer_parameters
+from mlrecipe.recipe.trainer import FOR_MODULES, TRAINER, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 
 Keys = tuple[str, ...]
@@ -149,7 +149,9 @@ class _Builder:
 
     def _trainer(self) -> Schema:
         """The arguments of Lightning's Trainer; their types are its own to check."""
-        known = trainer_parameters(self._catalog).values()
+        every = self._catalog.trainer().params
+        for_modules = [every[name] for name in FOR_MODULES if name in every]
+        known = [*trainer_parameters(self._catalog).values(), *for_modules]
         return {
             "type": "object",
             "properties": {p.name: {"description": p.doc or p.name} for p in known},

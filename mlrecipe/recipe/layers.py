@@ -16,7 +16,7 @@ from mlrecipe.recipe.positions import KeyPath, Positions, positions
 from mlrecipe.recipe.schema import DEFAULTS, Origin
 
 COMPONENTS: tuple[KeyPath, ...] = (
-    ("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"),
+    ("data",), ("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"),
 )  # fmt: skip
 """Tables that may be written as the bare name of a component."""
 

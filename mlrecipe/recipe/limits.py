@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mlrecipe.errors import Problem
@@ -22,6 +23,9 @@ LEAST: dict[KeyPath, int] = {
     **{("train", key): least for key, least in _TRAIN.items()},
 }
 
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""What may be the name of a run directory, or a part of it."""
+
 
 def check(tree: Tree) -> list[Problem]:
     """Numbers that are out of range; values of another type are left to the structure."""
@@ -34,6 +38,11 @@ def check(tree: Tree) -> list[Problem]:
         value = _at(tree, path)
         if type(value) is int and not SEEDS[0] <= value <= SEEDS[1]:
             message = f"a seed lies between {SEEDS[0]} and {SEEDS[1]}, got {value}"
+            problems.append(tree.problem(path, message))
+    for path in [("run", "name"), ("test", "suffix")]:
+        value = _at(tree, path)
+        if isinstance(value, str) and value and not _FOLDER.fullmatch(value):
+            message = f"expected letters, digits, '.', '_' and '-', got {value!r}"
             problems.append(tree.problem(path, message))
     name = tree.values.get("name")
     if isinstance(name, str) and not (name.strip() and name.isprintable()):

@@ -11,7 +11,7 @@ from mlrecipe.code.catalog import Catalog, Plugin
 from mlrecipe.code.kinds import describe, sources
 from mlrecipe.errors import Problem, RequestError
 from mlrecipe.interfaces import Memo
-from mlrecipe.recipe import compose, limits
+from mlrecipe.recipe import compose, limits, own, strategies
 from mlrecipe.recipe import overrides as overriding
 from mlrecipe.recipe.interpolate import interpolate
 from mlrecipe.recipe.layers import Layer, Tree, default_layer, merge
@@ -86,11 +86,15 @@ def load(
     loading.problems += problems + overriding.apply(tree, overrides.sets, catalog)
     if isinstance(tree.values.get("plugins"), list):
         tree.values["plugins"] = [plugin.name for plugin in plugins]
+    is_late = strategies.is_late(tree)
+    loading.problems += [] if is_late else strategies.apply(tree, base)
     loading.problems += interpolate(
         tree, recipe_dir=str(base), adjust=_Rebased(tree, catalog, base),
         default=lambda key: default_at(key, tree.values, catalog),
         typed=lambda key, text: overriding.read(kind_at(key, tree.values, catalog), text),
     )  # fmt: skip
+    loading.problems += strategies.apply(tree, base) if is_late else []
+    own.drop_defaults(tree, catalog)
     recipe, found = structure(tree, catalog)
     loading.problems += found + limits.check(tree)
     if recipe is not None:

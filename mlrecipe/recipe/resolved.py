@@ -11,12 +11,15 @@ from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.signatures import Parameter
+from mlrecipe.recipe import own
 from mlrecipe.recipe.deferred import Deferred
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.schema import Loaded
 from mlrecipe.recipe.shape import SPECS, component_kind, spec
 
-_COMPONENTS = (("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"))
+_COMPONENTS = (
+    ("data",), ("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"),
+)  # fmt: skip
 _FAMILIES = (("nodes",), ("train", "callbacks"), ("train", "loggers"))
 
 
@@ -34,7 +37,9 @@ def resolved(loaded: Loaded, catalog: Catalog, *, elsewhere: bool = False) -> di
         for key in path:
             table = table.setdefault(key, {})
         given = table_at(loaded.values, path)
-        _fill(table, given, spec(name).params)
+        _fill(table, given, own.applicable(path, spec(name).params, loaded.values, catalog))
+    if values["train"].get("batching") == "tokens":
+        values["train"].pop("batch_size", None)  # its default does not hold there
     for path in _component_paths(loaded.values):
         _fill_component(values, loaded, path, catalog)
     if elsewhere:

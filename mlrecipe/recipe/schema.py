@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mlrecipe.recipe.sources import Group as Group  # noqa: PLC0414  # part of this contract
+from mlrecipe.recipe.sources import Origin as Origin  # noqa: PLC0414  # part of this contract
+from mlrecipe.recipe.sources import Overrides as Overrides  # noqa: PLC0414  # part of this contract
+
 DEFAULTS: dict[str, Any] = {
     "train": {
         "optimizer": {"use": "AdamW", "lr": 2e-5, "weight_decay": 0.01},
@@ -158,6 +162,9 @@ class TrainSpec:
     folds: int | None = None
     """Trainings of a cross-validation: each validates on another part of the train split."""
 
+    fold: int | None = None
+    """With `folds`: the one of them, from 1, that is trained; by default all are."""
+
     seed: int | None = None
     """Seed of weights, dropout and batches; by default the recipe's `seed`."""
 
@@ -190,6 +197,21 @@ class TestSpec:
     checkpoint: Literal["best", "last"] = "best"
     """Which checkpoint of the train run to test."""
 
+    suffix: str = ""
+    """Goes into the name of the test run's directory, to tell several tests of a training apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """How runs are called; nothing of it changes what they compute."""
+
+    name: str = ""
+    """Name of the train run's directory, which must not be there yet; its tests' begin with it. By default
+    each run has a new name of time, experiment, stage and four letters."""
+
+    tags: list[str] = field(default_factory=list)
+    """Words to find runs by: `mlrecipe runs list --tag final`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -217,8 +239,12 @@ class Recipe:
     nodes: Mapping[str, NodeSpec] = field(default_factory=dict)
     """The data graph, a table per node."""
 
+    data: Component | None = None
+    """A `LightningDataModule`, for a task that is a `LightningModule`. Other tasks take their rows from the
+    node `train.data`."""
+
     model: Component | None = None
-    """What learns."""
+    """What learns. A task that is a `LightningModule` brings its own."""
 
     task: Component | None = None
     """What is learned."""
@@ -228,6 +254,9 @@ class Recipe:
 
     test: TestSpec = field(default_factory=TestSpec)
     """How to test it."""
+
+    run: RunSpec = field(default_factory=RunSpec)
+    """How runs are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,66 +282,6 @@ class Composition:
     variant: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`[variant.<group>.<option>…]`: a patch from the recipe's root, put on top when it is picked. The file
     `variants/<group>/<option>.toml` beside a recipe is the same."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where one leaf of a recipe was written."""
-
-    file: str
-    """The recipe's path as the user knows it, `--set #2`, or `default`."""
-
-    line: int = 0
-    """From 1; 0 when the place has no lines."""
-
-    column: int = 0
-    """From 1; 0 when unknown."""
-
-    note: str = ""
-    """What else there is to say of it: `variant model=tiny`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Variants of which at most one holds."""
-
-    name: str
-
-    options: Mapping[str, Origin] = field(default_factory=dict)
-    """Option → where it is declared."""
-
-    picked: str | None = None
-    """The option that holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overrides:
-    """What a command line changes in a recipe, each as typed."""
-
-    picks: tuple[str, ...] = ()
-    """`--pick`: `group=option`."""
-
-    files: tuple[str, ...] = ()
-    """`--set-file`: paths of TOML or JSON files."""
-
-    unsets: tuple[str, ...] = ()
-    """`--unset`: keys."""
-
-    sets: tuple[str, ...] = ()
-    """`--set`: `key=value`, `key+=value`, `key-=value`."""
-
-    @property
-    def typed(self) -> tuple[str, ...]:
-        """All of them in the order in which they are applied: `--pick model=tiny`, `--set train.epochs=1`."""
-        return (
-            *(f"--pick {text}" for text in self.picks),
-            *(f"--set-file {text}" for text in self.files),
-            *(f"--unset {text}" for text in self.unsets),
-            *(f"--set {text}" for text in self.sets),
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.typed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

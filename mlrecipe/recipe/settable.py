@@ -9,6 +9,7 @@ from typing import Any
 from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.kinds import Kind
 from mlrecipe.code.signatures import FILLED, Parameter
+from mlrecipe.recipe import own
 from mlrecipe.recipe.compose import FILE_ONLY
 from mlrecipe.recipe.keys import dotted, table_at
 from mlrecipe.recipe.load import Loading
@@ -117,7 +118,9 @@ def _parameters(loading: Loading, table: Table) -> dict[str, Parameter]:
         return trainer_parameters(loading.catalog)
     return {
         name: parameter
-        for name, parameter in spec(SPECS[table.path]).params.items()
+        for name, parameter in own.applicable(
+            table.path, spec(SPECS[table.path]).params, loading.tree.values, loading.catalog
+        ).items()
         if not _is_table((*table.path, name)) and (table.path or name not in FILE_ONLY)
     }
 
@@ -151,7 +154,7 @@ def _default(table: Table, parameter: Parameter) -> Any:
     given = table_at(DEFAULTS, table.path)
     if parameter.name in given and table.use in ("", given.get("use", "")):
         return given[parameter.name]
-    if parameter.name == "use" and table.path in (("model",), ("task",)):
+    if parameter.name == "use" and table.path in (("data",), ("model",), ("task",)):
         return None
     return parameter.default
 

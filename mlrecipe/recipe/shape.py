@@ -17,30 +17,29 @@ from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as ComponentKind
 
-SPECS: dict[tuple[str, ...], str] = {(): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec"}
+SPECS: dict[tuple[str, ...], str] = {
+    (): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec", ("run",): "RunSpec",
+}  # fmt: skip
 """Tables that are dataclasses of `schema`."""
+
+_KINDS: dict[KeyPath, ComponentKind] = {
+    ("data",): "datamodule", ("model",): "model", ("task",): "task",
+    ("train", "optimizer"): "optimizer", ("train", "scheduler"): "scheduler",
+}  # fmt: skip
+_FAMILIES: dict[KeyPath, ComponentKind] = {
+    ("nodes",): "op", ("train", "callbacks"): "callback", ("train", "loggers"): "logger",
+}  # fmt: skip
+"""Tables of tables of the user's own naming."""
 
 _NODE_KEYS = ("use", "inputs", "cache", "force", "version", "shards")
 
 
 def component_kind(path: KeyPath) -> ComponentKind | None:
     """What kind of component the table at `path` is, if it is one."""
-    match path:
-        case ("nodes", str()):
-            return "op"
-        case ("model",):
-            return "model"
-        case ("task",):
-            return "task"
-        case ("train", "optimizer"):
-            return "optimizer"
-        case ("train", "scheduler"):
-            return "scheduler"
-        case ("train", "callbacks", str()):
-            return "callback"
-        case ("train", "loggers", str()):
-            return "logger"
-    return None
+    if path in _KINDS:
+        return _KINDS[path]
+    is_named = bool(path) and isinstance(path[-1], str)
+    return _FAMILIES.get(path[:-1]) if is_named else None
 
 
 def spec(name: str) -> Signature:

@@ -13,7 +13,7 @@ from mlrecipe.errors import Problem, did_you_mean, suggest
 from mlrecipe.recipe.deferred import deferred_in
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
-from mlrecipe.recipe.schema import Component, NodeSpec, Recipe, TestSpec, TrainSpec
+from mlrecipe.recipe.schema import Component, NodeSpec, Recipe, RunSpec, TestSpec, TrainSpec
 from mlrecipe.recipe.shape import component_kind, spec
 from mlrecipe.registry import Kind
 
@@ -35,7 +35,7 @@ class _Structure:
 
     def recipe(self) -> Recipe:
         values = self._fields((), self._tree.values, spec("Recipe").params)
-        for key in ("model", "task"):
+        for key in ("data", "model", "task"):
             if key in values:
                 values[key] = self._component((key,), values[key])
         nodes = self._table(("nodes",), values.get("nodes", {}))
@@ -43,6 +43,8 @@ class _Structure:
         values["train"] = self._train(self._table(("train",), values.get("train", {})))
         test = self._table(("test",), values.get("test", {}))
         values["test"] = TestSpec(**self._fields(("test",), test, spec("TestSpec").params))
+        run = self._table(("run",), values.get("run", {}))
+        values["run"] = RunSpec(**self._fields(("run",), run, spec("RunSpec").params))
         self._check_node_names()
         self._check_metrics(values)
         return Recipe(**values) if not self.problems else Recipe(name="")

@@ -12,8 +12,6 @@ TRAINER: KeyPath = ("train", "trainer")
 OWN_TRAINER_KEYS = {
     "max_epochs": "set `train.epochs`",
     "max_steps": "set `train.max_steps`",
-    "min_epochs": "set `train.epochs`",
-    "min_steps": "set `train.max_steps`",
     "accumulate_grad_batches": "set `train.batch_size` and `train.device_batch_size`",
     "max_time": "add a callback of class Timer",
     "val_check_interval": "set `train.validate_every`",
@@ -29,8 +27,14 @@ OWN_TRAINER_KEYS = {
     "inference_mode": "mlrecipe decides it for each stage",
     "fast_dev_run": "use --fast-dev-run",
     "enable_autolog_hparams": "the run directory holds the resolved recipe",
+    "limit_test_batches": "a test counts every row; for a try set `limit`",
+    "limit_predict_batches": "predicting takes every row; for a try set `limit`",
+    "barebones": "a run always has its log and its checkpoints",
 }
 """Arguments of Lightning's Trainer that mlrecipe sets itself, and what to do instead."""
+
+FOR_MODULES = ("accumulate_grad_batches", "inference_mode")
+"""Those of them that a recipe sets where the task is a `LightningModule`."""
 
 
 def trainer_parameters(catalog: Catalog) -> dict[str, Parameter]:

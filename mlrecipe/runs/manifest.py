@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,15 @@ def conclude(run: Run, *, metrics: Mapping[str, float], outputs: Mapping[str, Pa
         digests = folder_digest(folder) if names is None else _one(path)
         found[name] = {"path": path.relative_to(run.folder).as_posix(), "sha256": digests}
     run.write("outputs.json", found)
+
+
+def inputs_of(run: Run) -> dict[str, Any]:
+    """What `describe` wrote of the nodes that a run uses; nothing where it cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads((run.folder / "inputs.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def _one(path: Path) -> dict[str, str]:

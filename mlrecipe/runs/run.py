@@ -70,9 +70,40 @@ class Run:
         """Note how the run ended."""
         return self.update(status=status, ended=_now(), **facts)
 
+    def take_up(self, *, step: int) -> Run:
+        """Note that this process goes on with a run that was stopped, from after so many steps.
 
-def create(project: Path, *, name: str, stage: str, recipe: str, **facts: Any) -> Run:
-    """A new run directory of a project: `runs/<UTC time>-<name>-<stage>-<4 random letters>`."""
+        Raises:
+            RequestError: another process does.
+        """
+        now = read(self.folder)
+        if now is not None and now.status == "running" and is_here(now):
+            raise RequestError(f"run {self.id} is running, as process {now.facts.get('pid')}")
+        kept = {name: fact for name, fact in self.facts.items() if name not in ("ended", "cause")}
+        times = [*kept.get("resumed", []), {"time": _now(), "step": step}]
+        return Run(folder=self.folder, facts=kept).update(
+            status="running", resumed=times, **_process()
+        )
+
+
+def create(
+    project: Path, *, name: str, stage: str, recipe: str, fixed: str = "", suffix: str = "",
+    **facts: Any,
+) -> Run:  # fmt: skip
+    """A new run directory of a project: `runs/<UTC time>-<name>-<stage>-<4 random letters>`.
+
+    Args:
+        project: its root.
+        name: of the experiment.
+        stage: `train` or `test`.
+        recipe: the name by which the run knows its recipe.
+        fixed: name of the directory instead.
+        suffix: goes behind the stage where the name is not fixed.
+        facts: what else `run.json` is to say.
+
+    Raises:
+        RequestError: it cannot be made, or there is one of the fixed name already.
+    """
     parent = project / FOLDER
     try:
         parent.mkdir(exist_ok=True)
@@ -82,21 +113,34 @@ def create(project: Path, *, name: str, stage: str, recipe: str, **facts: Any) -
         (project / MARKERS[0]).mkdir()
     time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "run"
+    what = f"{stage}-{suffix}" if suffix else stage
     while True:
-        folder = parent / f"{time}-{clean}-{stage}-{secrets.token_hex(2)}"
+        folder = parent / (fixed or f"{time}-{clean}-{what}-{secrets.token_hex(2)}")
         try:
             folder.mkdir()
             break
         except FileExistsError:
-            continue
+            if not fixed:
+                continue
+            raise RequestError(
+                f"run {fixed!r} is there already, and what is in it is kept",
+                hint=f"mlrecipe runs rm {fixed}, or another `run.name`",
+            ) from None
     known = {
         "id": folder.name, "name": name, "stage": stage, "recipe": recipe, "status": "running",
-        "started": _now(), "host": socket.gethostname(), "pid": os.getpid(),
-        "born": _birth(os.getpid()),
+        "started": _now(), **_process(),
     }  # fmt: skip
     run = Run(folder=folder, facts={**known, **facts})
     run.write("run.json", dict(run.facts))
     return run
+
+
+def free_name(project: Path, name: str) -> str:
+    """The name, or with the first number behind it that no run directory has yet."""
+    number, found = 2, name
+    while (project / FOLDER / found).exists():
+        found, number = f"{name}-{number}", number + 1
+    return found
 
 
 def every(project: Path) -> Iterator[Run]:
@@ -151,6 +195,11 @@ def newest(project: Path, *, stage: str, recipe: str, fingerprint: str | None = 
     return None
 
 
+def is_here(run: Run) -> bool:
+    """Whether the run is one of a process of this machine, which then can tell whether it lives."""
+    return bool(run.facts.get("host") == socket.gethostname())
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never a part."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -185,6 +234,12 @@ def _birth(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
+
+
+def _process() -> dict[str, Any]:
+    """What tells this process from any other."""
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "pid": pid, "born": _birth(pid)}
 
 
 def _is_alive(facts: Mapping[str, Any]) -> bool:

@@ -10,19 +10,21 @@ from typing import Any
 from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, Problem, did_you_mean
+from mlrecipe.recipe import own
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.recipe.trainer import OWN_TRAINER_KEYS, TRAINER, trainer_parameters
-
-ONE_PROCESS: Mapping[str, Sequence[Any]] = {
-    "devices": (1, "1", "auto"),
-    "num_nodes": (1,),
-    "strategy": ("auto",),
-}
-"""What the arguments that start processes may be as long as training runs in one."""
-
+from mlrecipe.recipe.trainer import FOR_MODULES, OWN_TRAINER_KEYS, TRAINER, trainer_parameters
+from mlrecipe.training import (
+    rules_batches,
+    rules_devices,
+    rules_keeping,
+    rules_models,
+    rules_optimization,
+    rules_own,
+    rules_repeats,
+)
 
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "TensorBoardLogger": ("tensorboard", "tensorboardX"),
@@ -30,6 +32,9 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "MLFlowLogger": ("mlflow", "mlflow_skinny"),
 }
 """What the loggers import, any of which will do; the first is also the name of an extra."""
+
+_MONITORING = ("EarlyStopping", "ModelCheckpoint")
+"""Callbacks that watch a metric."""
 
 
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
@@ -41,9 +46,13 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     trainer = table_at(train, ("trainer",))
     task, model = table_at(tree.values, ("task",)), table_at(tree.values, ("model",))
     warmup = table_at(train, ("scheduler",)).get("warmup", 0)
+    is_module = own.is_module(tree.values, catalog)
     checks: list[Callable[[], None]] = [
         lambda: check_warmup(warmup, key="train.scheduler.warmup"),
-        *(partial(check_trainer, {name: value}) for name, value in trainer.items()),
+        *(
+            partial(check_trainer, {name: value}, is_module=is_module)
+            for name, value in trainer.items()
+        ),
     ]
     if isinstance(task.get("metrics"), list):
         checks.append(lambda: check_once(task["metrics"], key="task.metrics"))
@@ -51,8 +60,15 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
         checks.append(lambda: check_labels(task.get("labels"), key="task.labels"))
     if model.get("use") == "transformer":
         checks.append(lambda: check_source(model, key="model.checkpoint"))
-    checks += _monitors(train, task, catalog)
+    checks += [] if is_module else _monitors(train, task, catalog)
     found = [problem for check in checks if (problem := _problem(check, tree)) is not None]
+    found += rules_optimization.problems(tree, catalog)
+    found += rules_batches.problems(tree, catalog)
+    found += rules_devices.problems(tree, catalog)
+    found += rules_models.problems(tree, catalog)
+    found += rules_own.problems(tree, catalog)
+    found += rules_keeping.problems(tree, catalog)
+    found += rules_repeats.problems(tree, catalog)
     return found + _argument_problems(trainer, tree, catalog)
 
 
@@ -77,7 +93,7 @@ def _monitors(
     names = metric_names(metrics)
     watched = {"train.monitor": train.get("monitor", "valid/loss")}
     for name, table in table_at(train, ("callbacks",)).items():
-        if isinstance(table, Mapping) and table.get("use") == "EarlyStopping":
+        if isinstance(table, Mapping) and table.get("use") in _MONITORING:
             watched[f"train.callbacks.{name}.monitor"] = table.get("monitor")
     return [
         partial(check_monitor, monitor, names, key=key)
@@ -105,7 +121,9 @@ def _argument_problems(trainer: Mapping[str, Any], tree: Tree, catalog: Catalog)
 
 def check_numbers(spec: TrainSpec) -> None:
     """Raise unless sizes and counts are positive."""
-    for name in ("batch_size", "eval_batch_size", "epochs", "max_steps", "validate_every"):
+    names = ("batch_size", "device_batch_size", "eval_batch_size", "tokens_per_batch", "pad_to",
+             "epochs", "max_steps", "validate_every", "top_k", "save_every", "resume_every")  # fmt: skip
+    for name in names:
         value = getattr(spec, name)
         if value is not None and value < 1:
             raise DataError(f"{value!r} is not at least 1", key=f"train.{name}")
@@ -139,7 +157,7 @@ def check_once(names: Sequence[object], *, key: str) -> None:
 
 
 def packages(tree: Tree, catalog: Catalog) -> list[Problem]:
-    """Loggers whose own packages are not installed here, found before anything is computed."""
+    """Loggers and adapters whose own packages are not installed here, found before anything is computed."""
     found = []
     for name, table in table_at(tree.values, ("train", "loggers")).items():
         use = table.get("use") if isinstance(table, Mapping) else None
@@ -148,7 +166,7 @@ def packages(tree: Tree, catalog: Catalog) -> list[Problem]:
             extra = f"pip install 'mlrecipe[{needed[0]}]'"
             message = f"{use} needs the package {needed[0]}, which is not installed: {extra}"
             found.append(tree.problem(("train", "loggers", name), message))
-    return found
+    return found + rules_models.packages(tree)
 
 
 def check_source(params: Mapping[str, object], *, key: str) -> None:
@@ -160,11 +178,11 @@ def check_source(params: Mapping[str, object], *, key: str) -> None:
         raise DataError(message, key=key)
 
 
-def check_validations(spec: TrainSpec, *, rows: int) -> None:
-    """Raise when training on so many rows ends before the first validation."""
+def check_validations(spec: TrainSpec, *, batches: int, accumulation: int = 1) -> None:
+    """Raise when training on so many batches an epoch ends before the first validation."""
     if spec.validate_every is None or not spec.valid_split:
         return
-    steps = count_steps(spec, rows=rows)
+    steps = count_steps(spec, batches=batches, accumulation=accumulation)
     if spec.validate_every > steps:
         what = f"only {steps:,} optimizer {'step' if steps == 1 else 'steps'}"
         raise DataError(
@@ -175,23 +193,29 @@ def check_validations(spec: TrainSpec, *, rows: int) -> None:
         )
 
 
-def count_steps(spec: TrainSpec, *, rows: int) -> int:
-    """Optimizer steps that training on so many rows makes; a last one with fewer batches is left out."""
-    batches = -(-rows // spec.batch_size)
-    limit = spec.trainer.get("limit_train_batches")
-    if isinstance(limit, float):
-        batches = int(batches * limit)
-    elif isinstance(limit, int):
-        batches = min(batches, limit)
-    accumulated = int(spec.trainer.get("accumulate_grad_batches", 1))
-    steps = batches * spec.epochs // max(accumulated, 1)
+def count_steps(spec: TrainSpec, *, batches: int, accumulation: int = 1) -> int:
+    """Optimizer steps of training on so many batches an epoch; an epoch's last one may have fewer batches."""
+    steps = -(-limited(spec, batches) // accumulation) * spec.epochs
     return steps if spec.max_steps is None else min(steps, spec.max_steps)
 
 
-def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None) -> None:
-    """Raise for a Trainer argument that mlrecipe sets itself or that is not in `known`."""
+def limited(spec: TrainSpec, batches: int) -> int:
+    """So many of an epoch's batches as Lightning's `limit_train_batches` or `overfit_batches` leaves."""
+    limit = spec.trainer.get("overfit_batches") or spec.trainer.get("limit_train_batches")
+    if isinstance(limit, float):
+        return int(batches * limit)
+    return min(batches, limit) if isinstance(limit, int) else batches
+
+
+def check_trainer(
+    trainer: Mapping[str, Any], known: Iterable[str] | None = None, *, is_module: bool = False
+) -> None:
+    """Raise for a Trainer argument that mlrecipe sets itself or that is not in `known`.
+
+    `is_module`: the task is a `LightningModule`, for which mlrecipe sets less.
+    """
     for name in trainer:
-        if name in OWN_TRAINER_KEYS:
+        if name in OWN_TRAINER_KEYS and not (is_module and name in FOR_MODULES):
             raise DataError(
                 f"{name!r} is set by mlrecipe",
                 key=f"train.trainer.{name}",
@@ -209,13 +233,6 @@ def check_trainer(trainer: Mapping[str, Any], known: Iterable[str] | None = None
         message = "with `limit_val_batches = 0` nothing is validated"
         hint = 'to train without validation set `train.valid_split = ""`'
         raise DataError(message, key="train.trainer.limit_val_batches", hint=hint)
-    for name, allowed in ONE_PROCESS.items():
-        if (value := trainer.get(name)) is not None and value not in allowed:
-            raise DataError(
-                f"`{name} = {value!r}`: training in several processes is not there yet",
-                key=f"train.trainer.{name}",
-                hint="one process trains, on one device; CUDA_VISIBLE_DEVICES says on which GPU",
-            )
 
 
 def check_monitor(monitor: str, names: Sequence[str], *, key: str) -> None:

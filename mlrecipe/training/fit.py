@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,19 @@ from mlrecipe.interfaces import Head, Model, Task
 from mlrecipe.recipe.deferred import reveal
 from mlrecipe.recipe.schema import Component, TrainSpec
 from mlrecipe.registry import Kind
+from mlrecipe.training import (
+    adalora,
+    compiling,
+    findings,
+    frozen,
+    precision,
+    resume,
+    unfreezing,
+    watch,
+)
 from mlrecipe.training import trainer as trainers
+from mlrecipe.training.batching.drawing import Drawing, make_drawing
+from mlrecipe.training.batching.widths import check_places
 from mlrecipe.training.checkpoints import Checkpoints
 from mlrecipe.training.checks import (
     check_monitor,
@@ -34,6 +46,9 @@ from mlrecipe.training.data import TrainData, splits_of
 from mlrecipe.training.module import Learner
 from mlrecipe.training.optimization import Optimization
 from mlrecipe.training.progress import TrainProgress
+from mlrecipe.training.settling import settle
+from mlrecipe.training.signals import Stop
+from mlrecipe.training.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +79,20 @@ class FitReport:
     examples_per_second: float
     """Examples learnt from per second, validation and checkpoints left out."""
 
-    batch_fill: float
-    """Share of the places in train batches that hold a token and not padding."""
+    batch_fill: float | None
+    """Share of the places in train batches that hold a token and not padding; None where nobody counts."""
 
     checkpoints: Mapping[str, Path]
     """Folders of the checkpoints: `best` and `last`."""
 
     model_folder: Path
     """Folder of the trained model: the best checkpoint."""
+
+    precision: Mapping[str, str] = field(default_factory=dict)
+    """What it was computed in and, where that was chosen by a probe, why."""
+
+    taken: Mapping[str, Any] = field(default_factory=dict)
+    """What the task took from the data to learn from them: the weights of its classes."""
 
 
 def fit(
@@ -83,10 +104,15 @@ def fit(
     data: Mapping[str, Dataset],
     folder: Path,
     components: Callable[[Kind, Component], Any],
+    state: Path | None = None,
+    stop: Stop | None = None,
+    derive: frozen.Derive | None = None,
 ) -> FitReport:
     """Train a model; checkpoints and logs go into `folder`, which exists.
 
-    `components` gives the registered object that a component names.
+    `components` gives the registered object that a component names. With a `state` that an equal training
+    left in the folder it goes on from there. `stop` then says whether it was asked to stop. `derive` keeps
+    the outputs of frozen layers; without, they are computed in every epoch.
 
     Raises:
         DataError: the recipe asks for what the data, the model or Lightning cannot give; `key` is
@@ -94,39 +120,72 @@ def fit(
         TrainingError: training failed.
         KeyboardInterrupt: it was interrupted; `checkpoints/last` then holds what was learnt.
     """
-    spec = _revealed(spec, folder)
+    spec = revealed(spec, folder)
     check_numbers(spec)
     check_trainer(spec.trainer, trainers.TRAINER_ARGUMENTS)
+    with keyed("task"):
+        task, taken = settle(task, spec, data)
     plan = _prepare(task, spec, data)
-    with trainers.quiet():
+    warn = partial(findings.warn, task, data, plan.encoded)
+    stop = stop or Stop()
+    with trainers.quiet(), stop.guarding():
+        spec = resume.continued(spec, state)
         extra = trainers.make_callbacks(spec, components, folder=folder, names=plan.names)
         loggers = trainers.make_loggers(spec, components, folder=folder)
         pl.seed_everything(seed, verbose=False)
         network = _build(task, model, plan)
+        unfreezing.bind(extra, model, network)
+        extra += [*adalora.callbacks(network), *compiling.callbacks(wanted=spec.compile)]
+        optimization = Optimization(
+            optimizer=spec.optimizer, scheduler=spec.scheduler, components=components,
+            layer_decay=spec.layer_decay, lr_by_name=spec.lr_by_name,
+        )  # fmt: skip
+        optimization.check(network)
+        kept = frozen.plan(
+            task=task, model=model, network=network, spec=spec, encoded=plan.encoded,
+            callbacks=extra, derive=derive,
+        )  # fmt: skip
+        if kept is not None:
+            task, plan = kept.task, replace(plan, encoded=kept.encoded)
         learner = Learner(
-            task=task, head=plan.head, network=network,
-            optimization=Optimization(
-                optimizer=spec.optimizer, scheduler=spec.scheduler, components=components
-            ),
+            task=task, head=plan.head, network=network, optimization=optimization
         )  # fmt: skip
         checkpoints = Checkpoints(
             folder / "checkpoints", model.save, plan.head, monitor=spec.monitor,
-            mode=resolve_mode(spec.monitor, spec.mode),
+            mode=resolve_mode(spec.monitor, spec.mode), top_k=spec.top_k,
+            save_every=spec.save_every, stop=stop,
         )  # fmt: skip
         progress = TrainProgress()
+        keeper = resume.Resume.of(folder, spec, stop=stop, loggers=loggers)
         trainer = trainers.make_trainer(
-            folder=folder, callbacks=[progress, *extra, checkpoints], loggers=loggers,
-            **trainers.train_arguments(spec, rows=len(plan.encoded[spec.train_split])),
+            folder=folder, loggers=loggers, **trainers.train_arguments(spec),
+            callbacks=[keeper, progress, Watch(folder / watch.FOLDER), *extra, checkpoints],
         )  # fmt: skip
         loaded = TrainData(
             task=task, spec=spec, seed=seed,
             train=plan.encoded[spec.train_split], valid=plan.encoded.get(spec.valid_split),
+            drawing=plan.drawing, world_size=trainer.world_size,
         )  # fmt: skip
+        check_places(spec.pad_to, network)
+        sizes = {"batches": len(loaded.batches), "accumulation": loaded.accumulation}
+        check_validations(spec, **sizes)
+        trainers.accumulate(trainer, spec, **sizes)
+        chosen = precision.settle(
+            trainer, spec, task=task, network=network, sample=loaded.sample, folder=folder
+        )
+        if kept is not None:
+            rows = len(plan.encoded[spec.train_split])
+            kept.settle(trainer, network, pays=frozen.pays(spec, rows))
         events.emit(events.StageStarted("train", _facts(spec, network, trainer, plan)))
-        started = time.perf_counter()
-        trainers.run(lambda: trainer.fit(learner, datamodule=loaded))
-    seconds = time.perf_counter() - started
-    return _report(trainer, spec, checkpoints, progress, loaded, seconds=seconds)
+        if trainer.is_global_zero:
+            warn()
+        progress.fill = loaded.fill
+        keeper.watch(fill=loaded.fill)
+        with compiling.compiled(network, wanted=spec.compile):
+            trainers.run(lambda: keeper.fit(trainer, learner, loaded, state))
+    seconds = keeper.clock.seconds
+    report = _report(trainer, spec, checkpoints, progress, loaded, seconds=seconds)
+    return replace(report, taken=taken, precision=precision.facts(trainer, chosen))
 
 
 @contextmanager
@@ -165,8 +224,11 @@ class _Plan:
 
     encoded: Mapping[str, Dataset]
 
+    drawing: Drawing
+    """Which of the train rows an epoch sees."""
 
-def _revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
+
+def revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
     """The spec with secrets and the run's folder put in."""
 
     def shown(component: Component) -> Component:
@@ -182,13 +244,16 @@ def _revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
 
 def _prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> _Plan:
     splits = _require_splits(data, spec)
-    check_validations(spec, rows=len(splits[spec.train_split]))
     with keyed("task"):
         head = task.head(splits)
         names = metric_names(task.meters(head))
         check_monitor(spec.monitor, names, key="train.monitor")
         encoded = {name: task.encode(rows, head, split=name) for name, rows in splits.items()}
-    return _Plan(head=head, names=names, encoded=encoded)
+    train = spec.train_split
+    drawing = make_drawing(spec, task, encoded[train], splits[train])
+    if spec.device_batch_size is None and spec.batching != "tokens":
+        check_validations(spec, batches=-(-drawing.rows // spec.batch_size))
+    return _Plan(head=head, names=names, encoded=encoded, drawing=drawing)
 
 
 def _build(task: Task, model: Model, plan: _Plan) -> nn.Module:
@@ -212,9 +277,12 @@ def _facts(spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: _Plan
     rows = ", ".join(f"{len(rows):,} rows of {name}" for name, rows in plan.encoded.items())
     parameters = sum(p.numel() for p in network.parameters())
     size = f"{parameters / 1e6:,.1f} M" if parameters >= 1e6 else f"{parameters:,}"
+    batch = f"{spec.batch_size}"
+    if spec.batching == "tokens":
+        batch = f"at most {spec.tokens_per_batch:,} tokens"
     return (
         f"{rows}; {spec.epochs} {'epoch' if spec.epochs == 1 else 'epochs'} in batches of "
-        f"{spec.batch_size}; {size} parameters on {trainer.strategy.root_device.type}"
+        f"{batch}; {size} parameters on {trainer.strategy.root_device.type}"
     )
 
 
@@ -234,15 +302,16 @@ def _report(
         best_metrics=checkpoints.best_metrics,
         best_value=checkpoints.best_value,
         best_step=checkpoints.best_step or 0,
-        stopped=_why_stopped(trainer, spec, checkpoints),
-        examples_per_second=progress.rows_seen / max(progress.train_seconds, 1e-9),
+        stopped=why_stopped(trainer, spec, checkpoints),
+        examples_per_second=progress.rows_seen * trainer.world_size / max(progress.train_seconds, 1e-9),
         batch_fill=loaded.fill.share,
-        checkpoints={"best": checkpoints.best, "last": checkpoints.last},
+        checkpoints=checkpoints.kept,
         model_folder=checkpoints.best,
     )
 
 
-def _why_stopped(trainer: pl.Trainer, spec: TrainSpec, checkpoints: Checkpoints) -> str:
+def why_stopped(trainer: pl.Trainer, spec: TrainSpec, checkpoints: Checkpoints) -> str:
+    """A sentence that says why training ended."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
             return (

@@ -10,25 +10,38 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
+from mlrecipe import events
 from mlrecipe.interfaces import Head, StepOutput, Task
-from mlrecipe.training.optimization import Optimization
+from mlrecipe.training import distributed
+from mlrecipe.training.data import TrainData
+from mlrecipe.training.dealing import counts
+from mlrecipe.training.optimization import Optimization, check_closure
+from mlrecipe.training.schedules import warn_of_warmup
+from mlrecipe.training.watch import Collapse
 
 
 class Meters(nn.Module):
     """The mean loss per row and the task's metrics over the batches of one pass."""
 
-    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], labels: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.collapse = Collapse(labels)
         self._names = ["loss", *metrics]
         self._loss = MeanMetric()
+        if not torch.backends.mps.is_available():  # there is no float64 there
+            # In float32 the mean would tell how many processes the rows were shared by.
+            self._loss.set_dtype(torch.float64)
         self._metrics = list(metrics.values())
-        self._kept = nn.ModuleList([self._loss, *self._metrics])  # so that they move to the device
+        predicted = [] if self.collapse.metric is None else [self.collapse.metric]
+        # So that they move to the device.
+        self._kept = nn.ModuleList([self._loss, *self._metrics, *predicted])
 
     def update(self, output: StepOutput) -> None:
         """Count one batch; its loss weighs as much as it has rows."""
         self._loss.update(output.loss.detach(), weight=len(output.targets))
         for metric in self._metrics:
             metric.update(output.scores, output.targets)
+        self.collapse.update(output)
 
     def collect(self) -> dict[str, Tensor]:
         """The loss and every metric by name, over all processes; counting starts anew."""
@@ -54,36 +67,53 @@ class Learner(pl.LightningModule):
         self.network = network
         self._task = task
         self._optimization = optimization
+        self.newest_loss: Tensor | None = None
         self.train_loss = MeanMetric()
-        self.valid_meters = Meters(task.meters(head))
-        self.test_meters = Meters(task.meters(head))
+        self.valid_meters = Meters(task.meters(head), head.labels)
+        self.test_meters = Meters(task.meters(head), head.labels)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The batch's loss."""
+        """The batch's loss, as much of it as makes its step follow the mean over the step's rows."""
         output = self._task.step(self.network, batch)
-        self.train_loss.update(output.loss.detach(), weight=len(output.targets))
-        self.log("train/loss", output.loss.detach(), batch_size=len(output.targets))
-        return output.loss
+        self.newest_loss = output.loss.detach()
+        self.train_loss.update(self.newest_loss, weight=len(output.targets))
+        self._log_loss(output)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        weight = data.weight_of(batch_idx) if isinstance(data, TrainData) else 1.0
+        return output.loss if weight == 1.0 else output.loss * weight
+
+    def _log_loss(self, output: StepOutput) -> None:
+        """Log the mean over the rows of all processes where the step is logged at all."""
+        loss, rows = output.loss.detach(), len(output.targets)
+        done = self.trainer.fit_loop.epoch_loop._batches_that_stepped
+        if (done + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            loss = distributed.mean(self.trainer, loss, weight=rows)
+        self.log("train/loss", loss, batch_size=rows)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Count one batch."""
-        self.valid_meters.update(self._task.step(self.network, batch))
+        """Count one batch, unless it is here only so that all processes make equally many steps."""
+        output = self._task.step(self.network, batch)
+        if counts(self.trainer.val_dataloaders, batch_idx):
+            self.valid_meters.update(output)
 
     def on_validation_epoch_end(self) -> None:
         """Report `valid/loss` and the metrics, before any callback looks at them."""
         self.log_dict(
             {f"valid/{name}": value for name, value in self.valid_meters.collect().items()}
         )
+        self.valid_meters.collapse.conclude(self.trainer, "valid")
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Count one batch and hand on its scores and targets."""
+        """Count one batch, if it does count, and hand on its scores and targets."""
         output = self._task.step(self.network, batch)
-        self.test_meters.update(output)
+        if counts(self.trainer.test_dataloaders, batch_idx):
+            self.test_meters.update(output)
         return {"scores": output.scores, "targets": output.targets}
 
     def on_test_epoch_end(self) -> None:
         """Report `test/loss` and the metrics."""
         self.log_dict({f"test/{name}": value for name, value in self.test_meters.collect().items()})
+        self.test_meters.collapse.conclude(self.trainer, "test")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Log the learning rate with which the batch is learnt."""
@@ -95,9 +125,19 @@ class Learner(pl.LightningModule):
         """The recipe's optimizer and schedule, over the steps that there will really be."""
         assert self._optimization is not None, "a learner that only tests has no optimizer"
         optimizer = self._optimization.make_optimizer(self.network)
+        check_closure(optimizer, accumulation=self.trainer.accumulate_grad_batches)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self._optimization.make_scheduler(optimizer, steps)
+        if self.trainer.is_global_zero:
+            self._tell(self._optimization, steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _tell(self, optimization: Optimization, steps: int) -> None:
+        """Say with which rates what learns."""
+        rates = optimization.describe(self.network)
+        if rates is not None:
+            events.emit(events.Note(rates))
+        warn_of_warmup(optimization.scheduler.params.get("warmup", 0), steps)

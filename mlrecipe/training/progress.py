@@ -9,7 +9,9 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from mlrecipe import events
+from mlrecipe.training.batching.fill import Fill
 from mlrecipe.training.checkpoints import metrics_of
+from mlrecipe.training.memory import memory
 
 _LOSS_EVERY = 10
 """Steps between two looks at the loss: each waits for the device."""
@@ -18,18 +20,31 @@ _LOSS_EVERY = 10
 class TrainProgress(pl.Callback):
     """Tells of every step and epoch, and measures the time spent on training alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fill: Fill | None = None) -> None:
         self.train_seconds = 0.0
         self.rows_seen = 0
-        self._loss: dict[str, float] = {}
+        self.fill = fill
+        """Counts the tokens, where somebody does."""
+
+        self._values: dict[str, float] = {}
         self._total = 0
         self._epoch_started = 0.0
         self._batch_started = 0.0
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was counted."""
+        return {"train_seconds": self.train_seconds, "rows_seen": self.rows_seen}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from there."""
+        self.train_seconds = state_dict["train_seconds"]
+        self.rows_seen = state_dict["rows_seen"]
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start counting."""
+        """Start counting, after an interruption amid an epoch, too."""
+        self._epoch_started = self._batch_started = time.perf_counter()
         self._total = int(trainer.estimated_stepping_batches)
-        events.emit(events.Progress(0, self._total, "steps"))
+        events.emit(events.Progress(trainer.global_step, self._total, "steps"))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
@@ -45,8 +60,8 @@ class TrainProgress(pl.Callback):
         self._batch_started = now
         self.rows_seen += len(next(iter(batch.values())))
         if batch_idx % _LOSS_EVERY == 0:
-            self._loss = {"loss": _loss(outputs)}
-        events.emit(events.Progress(trainer.global_step, self._total, "steps", self._loss))
+            self._values = self._measure(trainer, outputs)
+        events.emit(events.Progress(trainer.global_step, self._total, "steps", self._values))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave validation out of the time of the next step."""
@@ -67,6 +82,22 @@ class TrainProgress(pl.Callback):
                 seconds=time.perf_counter() - self._epoch_started,
             )
         )
+
+    def _measure(self, trainer: pl.Trainer, outputs: Any) -> dict[str, float]:
+        """Numbers for the display; speeds are means since training began, validation left out."""
+        seconds = max(self.train_seconds, 1e-9) / trainer.world_size
+        # What Lightning hands on is what was added to the step, not the mean over the rows.
+        newest = getattr(trainer.lightning_module, "newest_loss", None)
+        found = {"loss": _loss(outputs if newest is None else newest)}
+        rates = [group["lr"] for o in trainer.optimizers for group in o.param_groups]
+        if rates:
+            found["rate"] = float(max(rates))
+        if self.fill is not None:
+            found["tokens/s"] = self.fill.tokens / seconds
+        return {
+            **found, "examples/s": self.rows_seen / seconds,
+            "memory": float(memory(trainer.strategy.root_device)),
+        }  # fmt: skip
 
 
 class TestProgress(pl.Callback):

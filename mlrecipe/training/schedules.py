@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import optimization as _optimization
 
-from mlrecipe import scheduler
+from mlrecipe import events, scheduler
+from mlrecipe.errors import DataError
 from mlrecipe.training.checks import check_warmup
 
 optimization: Any = _optimization  # parts of it have no types
@@ -118,6 +119,53 @@ def constant(optimizer: Optimizer, total_steps: int, *, warmup: float = 0.0) -> 
     return made
 
 
+@scheduler("one_cycle")
+def one_cycle(
+    optimizer: Optimizer,
+    total_steps: int,
+    *,
+    warmup: float = 0.3,
+    anneal: Literal["cos", "linear"] = "cos",
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> LRScheduler:
+    """Rises from a fraction of the rate to the rate, then falls far below where it began: one cycle.
+
+    The rates are those of torch's OneCycleLR; the optimizer's momentum stays as it is.
+
+    Args:
+        optimizer: whose learning rates are set.
+        total_steps: steps that there will be.
+        warmup: a fraction of all steps when below 1, else steps.
+        anneal: the curve of both parts, half a cosine or a line.
+        div_factor: the first step's rate is the highest one divided by this.
+        final_div_factor: the last step's rate is the first one's divided by this.
+    """
+    for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+        if value <= 0:
+            raise DataError(f"{value!r} is not above 0", key=f"train.scheduler.{name}")
+    top = max(warmup_steps(warmup, total_steps) - 1, 0)
+    first, end = 1 / div_factor, max(total_steps - 1, top + 1)
+    last = first / final_div_factor
+
+    def factor(step: int) -> float:
+        if step < top:
+            return _between(first, 1.0, step / top, anneal)
+        return _between(1.0, last, min((step - top) / (end - top), 1.0), anneal)
+
+    return LambdaLR(optimizer, factor)
+
+
+def warn_of_warmup(warmup: float, total_steps: int) -> None:
+    """Say so when training ends before the learning rate has risen to its height."""
+    if warmup >= 1 and warmup >= total_steps:
+        text = (
+            f"the warm-up takes {int(warmup):,} steps and there will be {total_steps:,}: the learning rate "
+            "never comes to its height"
+        )
+        events.emit(events.Note(text, "warning"))
+
+
 def warmup_steps(warmup: float, total_steps: int) -> int:
     """`warmup` in steps: below 1 it is a fraction of all steps, rounded up.
 
@@ -126,3 +174,9 @@ def warmup_steps(warmup: float, total_steps: int) -> int:
     """
     check_warmup(warmup, key="train.scheduler.warmup")
     return math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)
+
+
+def _between(start: float, end: float, share: float, anneal: str) -> float:
+    """The value at `share` of the way from `start` to `end`."""
+    way = share if anneal == "linear" else (1 - math.cos(math.pi * share)) / 2
+    return start + (end - start) * way

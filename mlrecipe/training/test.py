@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,18 @@ import pytorch_lightning as pl
 from datasets import Dataset
 
 from mlrecipe import events
-from mlrecipe.interfaces import Model, Task
+from mlrecipe.interfaces import Head, Model, Task
 from mlrecipe.recipe.schema import TestSpec
+from mlrecipe.training import frozen, precision
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.checkpoints import metrics_of, read_record
 from mlrecipe.training.checks import check_trainer
 from mlrecipe.training.data import test_loader
+from mlrecipe.training.dealing import Dealt
 from mlrecipe.training.fit import keyed, require_split
 from mlrecipe.training.module import Learner
-from mlrecipe.training.predictions import Predictions
+from mlrecipe.training.predictions import Predictions, merge, part
 from mlrecipe.training.progress import TestProgress
-
-_ONE_PROCESS: Mapping[str, Any] = {"devices": 1, "num_nodes": 1, "strategy": "auto"}
-"""Several processes would repeat rows to share them evenly; each row must count once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class TestReport:
     seconds: float
     """Wall-clock time, loading of the model left out."""
 
-    predictions: Path
-    """Arrow stream with row, label, prediction and probabilities."""
+    predictions: Path | None
+    """Arrow stream with row, label, prediction and probabilities; None for a module of the user's own."""
 
 
 def test(
@@ -56,11 +56,13 @@ def test(
     checkpoint: Path,
     folder: Path,
     trainer: Mapping[str, Any] | None = None,
+    derive: frozen.Derive | None = None,
 ) -> TestReport:
     """Test a checkpoint on a split; `predictions.arrow` and `metrics.json` go into `folder`.
 
     Labels go by the names that the checkpoint was trained with. `trainer` holds arguments of
-    Lightning's Trainer; the test itself runs in one process.
+    Lightning's Trainer. Several processes take the batches in turn; the first puts together what they give.
+    `derive` keeps the outputs of a frozen encoder.
 
     Raises:
         DataError: the split is missing or does not fit the checkpoint; `key` is the recipe's own.
@@ -74,24 +76,32 @@ def test(
     with trainers.quiet(), keyed("task", data="test.data"):
         network = model.load(checkpoint)
         task.check(network, encoded, split=spec.split)
+        kept = frozen.of_test(
+            task=task, model=model, network=network, rows=encoded, split=spec.split, derive=derive
+        )
+        if kept is not None:
+            task, encoded = kept.task, kept.encoded[spec.split]
         learner = Learner(task=task, head=head, network=network)
-        with Predictions(folder / "predictions.arrow", head.labels) as predictions:
-            lightning = trainers.make_trainer(
-                folder=folder, loggers=[],
-                callbacks=[TestProgress(rows=len(rows)), _Keep(predictions)],
-                **{**(trainer or {}), **_ONE_PROCESS},
-            )  # fmt: skip
-            events.emit(events.StageStarted("test", f"{len(rows):,} rows of split {spec.split!r}"))
-            started = time.perf_counter()
-            loader = test_loader(task, spec, encoded)
-            trainers.run(lambda: lightning.test(learner, loader, verbose=False))
+        keep = _Keep(folder / "predictions.arrow", head)
+        lightning = trainers.make_trainer(
+            folder=folder, loggers=[], callbacks=[TestProgress(rows=len(rows)), keep],
+            **trainers.test_arguments(trainer or {}),
+        )  # fmt: skip
+        precision.use_kept(lightning, trainer or {}, checkpoint.parents[1])
+        events.emit(events.StageStarted("test", f"{len(rows):,} rows of split {spec.split!r}"))
+        started = time.perf_counter()
+        if kept is not None:
+            kept.settle(lightning, network, pays=True)
+        loader = test_loader(
+            task, spec, encoded, rank=lightning.global_rank, world_size=lightning.world_size
+        )
+        trainers.run(lambda: lightning.test(learner, loader, verbose=False))
     report = TestReport(
-        metrics=metrics_of(lightning),
-        rows=predictions.rows,
-        seconds=time.perf_counter() - started,
+        metrics=metrics_of(lightning), rows=len(rows), seconds=time.perf_counter() - started,
         predictions=folder / "predictions.arrow",
-    )
-    _write_metrics(report, spec, folder / "metrics.json")
+    )  # fmt: skip
+    if lightning.is_global_zero:
+        _write_metrics(report, spec, folder / "metrics.json")
     return report
 
 
@@ -99,16 +109,47 @@ test.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest
 
 
 class _Keep(pl.Callback):
-    """Writes each batch's predictions."""
+    """Writes each batch's predictions: a file for each process, then the first makes one of them."""
 
-    def __init__(self, predictions: Predictions) -> None:
-        self._predictions = predictions
+    def __init__(self, path: Path, head: Head) -> None:
+        self._path = path
+        self._head = head
+        self._open = ExitStack()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        is_alone = trainer.world_size == 1
+        path = self._path if is_alone else part(self._path, trainer.global_rank)
+        self._predictions = self._open.enter_context(
+            Predictions(path, self._head.labels, problem_type=self._head.problem_type)
+        )
 
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
         batch_idx: int, dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
-        self._predictions.add(outputs["scores"], outputs["targets"])
+        rows = _batches(trainer).rows(batch_idx)
+        if len(rows):
+            self._predictions.add(outputs["scores"], outputs["targets"], rows=rows)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._open.close()
+        trainer.strategy.barrier("predictions")
+        if trainer.world_size > 1 and trainer.is_global_zero:
+            rows = len(_batches(trainer).all_rows)
+            merge(self._path, world_size=trainer.world_size, rows=rows)
+        trainer.strategy.barrier("merged")
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self._open.__exit__(type(exception), exception, exception.__traceback__)
+
+
+def _batches(trainer: pl.Trainer) -> Dealt:
+    loader: Any = trainer.test_dataloaders
+    sampler = (loader[0] if isinstance(loader, list) else loader).sampler
+    assert isinstance(sampler, Dealt)  # `test` made it
+    return sampler
 
 
 def _write_metrics(report: TestReport, spec: TestSpec, path: Path) -> None:

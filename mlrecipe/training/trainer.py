@@ -15,16 +15,27 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.logger import Logger
 
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component, TrainSpec
-from mlrecipe.training.checks import check_monitor, resolve_mode
+from mlrecipe.training import parts, precision
+from mlrecipe.training.checks import check_monitor, limited, resolve_mode
+from mlrecipe.training.distributed import launch_with
+from mlrecipe.training.logs import Log
 from mlrecipe.training.optimization import Components
+from mlrecipe.training.validations import Validations
 
 TRAINER_ARGUMENTS = tuple(inspect.signature(pl.Trainer.__init__).parameters)[1:]
 _LOG_EVERY = 10
+_ONE_DEVICE: Mapping[str, Any] = {"devices": 1}  # by itself Lightning starts a process for each GPU
+_FOR_TESTS = (
+    "accelerator", "devices", "num_nodes", "strategy", "plugins", "precision", "deterministic",
+    "benchmark",
+)  # fmt: skip
+_PROFILERS = {
+    "simple": "SimpleProfiler", "advanced": "AdvancedProfiler", "pytorch": "PyTorchProfiler",
+}  # fmt: skip
 _NAMES = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 
 
@@ -47,35 +58,67 @@ def make_trainer(
         "use_distributed_sampler": False,
     }
     try:
-        return pl.Trainer(**{"log_every_n_steps": _LOG_EVERY, **arguments, **own})
+        given = parts.made(profiled(precision.named(arguments), folder))
+        trainer = pl.Trainer(**{"log_every_n_steps": _LOG_EVERY, **given, **own})
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         message = f"Lightning's Trainer refuses its arguments: {error}"
         raise DataError(message, key="train.trainer") from error
+    precision.check(trainer, arguments)
+    launch_with(trainer)
+    return trainer
 
 
-def train_arguments(spec: TrainSpec, *, rows: int) -> dict[str, Any]:
-    """The Trainer's arguments that come from the recipe's `[train]`, for so many rows to learn from."""
+def profiled(arguments: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The arguments with a profiler that is given by name writing into the run: by itself it would print."""
+    name = arguments.get("profiler")
+    if not isinstance(name, str) or name not in _PROFILERS:
+        return dict(arguments)
+    return {**arguments, "profiler": {
+        "use": _PROFILERS[name], "dirpath": str(folder / "logs"), "filename": "profile",
+    }}  # fmt: skip
+
+
+def train_arguments(spec: TrainSpec) -> dict[str, Any]:
+    """The Trainer's arguments that come from the recipe's `[train]`."""
     arguments: dict[str, Any] = {
-        "log_every_n_steps": max(
-            1, min(_LOG_EVERY, rows // spec.batch_size)
-        ),  # once an epoch at least
+        **_ONE_DEVICE,
         **spec.trainer,
-        "devices": 1,  # by itself Lightning starts a process for each GPU
         "max_epochs": spec.epochs,
         "max_steps": spec.max_steps or -1,
     }
     if spec.validate_every is not None:
-        # Lightning counts batches; without an epoch's count it goes on counting across epochs.
-        accumulated = int(spec.trainer.get("accumulate_grad_batches", 1))
-        arguments["val_check_interval"] = spec.validate_every * accumulated
+        # Without an epoch's count Lightning goes on counting batches across epochs.
+        arguments["val_check_interval"] = spec.validate_every
         arguments["check_val_every_n_epoch"] = None
     return arguments
 
 
+def accumulate(trainer: pl.Trainer, spec: TrainSpec, *, accumulation: int, batches: int) -> None:
+    """Make each step of so many batches, of which a device has `batches` an epoch.
+
+    Only a Trainer knows on how many devices it trains, and so how its batches make a step.
+    """
+    trainer.accumulate_grad_batches = accumulation
+    if "log_every_n_steps" not in spec.trainer:  # once an epoch at least
+        every = max(1, min(_LOG_EVERY, batches // accumulation))
+        trainer.log_every_n_steps = every  # type: ignore[attr-defined]
+    if spec.validate_every is not None:
+        trainer.val_check_interval = spec.validate_every * accumulation
+        if limited(spec, batches) % accumulation:
+            trainer.callbacks.append(Validations(spec.validate_every))  # type: ignore[attr-defined]
+
+
+def test_arguments(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the recipe's `[train.trainer]` that say where and how exactly to compute."""
+    return {**_ONE_DEVICE, **{k: v for k, v in trainer.items() if k in _FOR_TESTS}}
+
+
 def make_callbacks(
-    spec: TrainSpec, components: Components, *, folder: Path, names: Sequence[str]
+    spec: TrainSpec, components: Components, *, folder: Path, names: Sequence[str] | None
 ) -> list[pl.Callback]:
     """The recipe's callbacks, with what they need to know of the run.
+
+    `names` are those of the metrics that there will be; None: they are not known.
 
     Raises:
         DataError: a callback does not take its parameters, or monitors what will not be there.
@@ -94,12 +137,11 @@ def make_loggers(spec: TrainSpec, components: Components, *, folder: Path) -> li
         TrainingError: a logger's own package is not installed.
         DataError: a logger does not take its parameters.
     """
-    csv = CSVLogger(folder, name="logs", version="", flush_logs_every_n_steps=_LOG_EVERY)
     others = [
         _make_logger(component, components, key=f"train.loggers.{name}", folder=folder)
         for name, component in spec.loggers.items()
     ]
-    return [csv, *others]
+    return [Log(folder), *others]
 
 
 @contextmanager
@@ -134,17 +176,22 @@ def run(work: Callable[[], Any]) -> Any:
 
 def _make_callback(
     component: Component, components: Components, spec: TrainSpec, *, key: str, folder: Path,
-    names: Sequence[str],
+    names: Sequence[str] | None,
 ) -> pl.Callback:  # fmt: skip
     kind = components("callback", component)
     params = _given(component)
     if isinstance(kind, type) and issubclass(kind, EarlyStopping):
         params = {"monitor": spec.monitor} | params
-        check_monitor(params["monitor"], names, key=f"{key}.monitor")
+        if names is not None:
+            check_monitor(params["monitor"], names, key=f"{key}.monitor")
         mode = spec.mode if params["monitor"] == spec.monitor else "auto"
         params = {"mode": resolve_mode(params["monitor"], mode)} | params
     elif isinstance(kind, type) and issubclass(kind, ModelCheckpoint):
         params = {"dirpath": folder / "checkpoints" / "lightning"} | params
+        if params.get("monitor") is not None:
+            params = {"mode": resolve_mode(params["monitor"])} | params
+        if names is not None and params.get("monitor") is not None:
+            check_monitor(params["monitor"], names, key=f"{key}.monitor")
     made: pl.Callback = _call(kind, component.use, params, key=key)
     return made
 

@@ -46,7 +46,11 @@ from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.interfaces import Head
 from mlrecipe.recipe.schema import Component, TestSpec, TrainSpec
 from mlrecipe.registry import Kind, registries
-from mlrecipe.training.batches import Rows, TrainBatches
+from mlrecipe.training.batching.arithmetic import arithmetic
+from mlrecipe.training.batching.drawing import everything
+from mlrecipe.training.batching.epochs import BySize
+from mlrecipe.training.batching.rows import Rows
+from mlrecipe.training.batching.samplers import TrainBatches
 from mlrecipe.training.fit import FitReport, fit
 from mlrecipe.training.test import test
 
@@ -132,7 +136,10 @@ def losses_there(start: Path, train: Dataset, folder: Path) -> list[float]:
     task = TextClassification(labels=LABELS)
     rows = task.encode(train, HEAD, split="train")
     lengths = task.lengths(rows)
-    batches = TrainBatches(lengths, batch_size=BATCH, seed=1)
+    order = BySize(
+        lengths, arithmetic(BATCH, None, 1), seed=1, drawing=everything(len(lengths))
+    )  # fmt: skip
+    batches = TrainBatches(order)
     loader: DataLoader[Any] = DataLoader(
         Rows(rows, task.collate, lengths=lengths), sampler=batches, batch_size=None
     )

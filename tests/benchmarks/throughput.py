@@ -92,6 +92,7 @@ def child(contender: str, options: argparse.Namespace) -> dict[str, float]:
         "--times", str(options.times), "--contender", contender,
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+    environment.setdefault("GOMP_SPINCOUNT", "10000")  # as mlrecipe's command line sets it; for all
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(f"{contender}: {found['rate']:.1f} rows/s", file=sys.stderr, flush=True)

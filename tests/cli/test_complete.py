@@ -126,7 +126,7 @@ def test_every_command_is_offered(offers):
     assert offers("") == list(COMMANDS)
     assert (
         complete.top_commands()["train"]
-        == "Prepare the data and train the model; always a new run."
+        == "Prepare the data and train the model: a new run, unless an interrupted one is resumed."
     )
 
 

@@ -14,7 +14,7 @@ def test_kinds_are_listed_with_how_many_there_are(cli):
     assert done.code == 0
     assert [line.split()[0] for line in done.out.splitlines()] == [
         "ops", "formats", "tasks", "models", "metrics", "optimizers", "schedulers", "callbacks",
-        "loggers",
+        "loggers", "datamodules",
     ]  # fmt: skip
 
 

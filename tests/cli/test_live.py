@@ -179,3 +179,65 @@ def test_each_node_at_work_has_its_bar(monkeypatch):
         assert [task.description for task in bars.tasks] == ["b"]
         shown(events.NodeFailed("b", "it broke"))
         assert shown._bars is None
+
+
+def test_training_40_of_many_epochs_only_some_have_a_line(lines):
+    """The last is one of them; with --verbose all are there."""
+    _, said = lines
+    for shows_hits in (False, True):
+        said.clear()
+        shown = live._Plain(shows_hits=shows_hits)
+        for epoch in range(1, 101):
+            shown(events.EpochFinished(epoch, 100, epoch, {}, 1.0))
+        epochs = [int(text.split("/")[0].removeprefix("epoch ")) for _, text in said]
+        assert epochs[-1] == 100
+        assert len(epochs) == (100 if shows_hits else 8)
+
+
+def test_training_40_a_long_stage_is_told_of_less_and_less_often(lines):
+    """At first every five seconds; of an hour there are some twenty-five lines."""
+    clock, said = lines
+    clock.until = 3600.0
+    shown = live._Plain()
+    shown._over = clock
+    shown(events.StageStarted("train", "10 rows"))
+    shown(events.Progress(0, 7200, "steps"))
+
+    own = clock.wait
+
+    def wait(seconds: float) -> bool:
+        is_over = own(seconds)
+        if not is_over:
+            shown(events.Progress(int(clock.now * 2), 7200, "steps", {"loss": 0.5}))
+        return is_over
+
+    clock.wait = wait
+    shown._beat()
+
+    times = [time for time, _ in said]
+    assert max(b - a for a, b in pairwise(times) if b < 20) <= 5.0
+    assert 15 <= len(said) <= 30
+    assert said[-1][1].endswith(" left, loss 0.5000")
+
+
+def test_a_step_is_shown_with_all_that_is_known_of_it(lines):
+    """Loss, rate, tokens and examples in a second, memory, time left; a resumed run's speed is its own."""
+    clock, said = lines
+    shown = live._Plain()
+    shown(events.StageStarted("train", "10 rows"))
+    shown(events.Progress(500, 1000, "steps"))
+    clock.now = 10.0
+    values = {
+        "loss": 0.25,
+        "rate": 1.5e-5,
+        "tokens/s": 12345.6,
+        "examples/s": 321.0,
+        "memory": 2.1e9,
+    }
+
+    shown(events.Progress(600, 1000, "steps", values))
+
+    assert said[-1][1] == (
+        "train: 600 of 1,000 steps, 10 steps/s, 40 s left, loss 0.2500, rate 1.5e-05, "
+        "12,346 tokens/s, 321 examples/s, 2.1 GB"
+    )

@@ -300,7 +300,7 @@ def test_predictions_have_a_row_for_each_row_tested(demo: Path) -> None:
 def test_ctrl_c_while_training_leaves_an_interrupted_run(fresh: Path) -> None:
     """SIGINT ends with 130, the run says interrupted, and what it had learnt is kept."""
     work = subprocess.Popen(
-        [sys.executable, "-m", "mlrecipe", "train", "demo.toml", "--set", "train.epochs=500"],
+        [sys.executable, "-m", "mlrecipe", "train", "demo.toml", "--set", "train.epochs=8"],
         cwd=fresh, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert work.stderr is not None

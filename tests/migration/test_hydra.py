@@ -64,7 +64,7 @@ def test_experiment_38_hydra_training_is_carried(tmp_path):
                     "use": "CometLogger", "api_key": "${secret:COMET_API_KEY}", "offline": False,
                 },
             },
-            "trainer": {"accelerator": "cpu", "gradient_clip_val": 0.5},
+            "trainer": {"accelerator": "cpu", "gradient_clip_val": 0.5, "min_epochs": 1},
         },
     }  # fmt: skip
 
@@ -84,7 +84,7 @@ def test_experiment_38_hydra_reasons_fit(tmp_path):
     assert found["callbacks.model_checkpoint.save_last"].startswith(OURS)
     assert found["logger.csv"].startswith(OURS)
     assert found["trainer.devices"].startswith(NONE)
-    assert found["trainer.min_epochs"].startswith(OURS)
+    assert found["trainer.default_root_dir"].startswith(OURS)
     assert found["trainer.no_such_argument"].startswith(NONE)
     assert found["data.num_workers"].startswith(OURS)
     assert found["strange"] == UNKNOWN

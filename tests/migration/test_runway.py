@@ -118,13 +118,12 @@ def test_experiment_38_training_is_the_same():
     train = values["train"]
     assert train["data"] == "Tokens-output"  # the node that makes DataLoaders is no longer needed
     assert train["valid_split"] == "validation"
-    assert (train["batch_size"], train["epochs"], train["validate_every"]) == (24, 5, 50)
+    assert (train["batch_size"], train["device_batch_size"]) == (48, 24)  # two batches a step
+    assert (train["epochs"], train["validate_every"]) == (5, 50)
     assert (train["monitor"], train["mode"]) == ("valid/accuracy", "max")
     assert train["optimizer"] == {"use": "AdamW", "lr": 0.0003, "weight_decay": 0.0}
     assert train["scheduler"] == {"use": "linear", "warmup": 100}
-    assert train["trainer"] == {
-        "accelerator": "cpu", "accumulate_grad_batches": 2, "gradient_clip_val": 0.0,
-    }  # fmt: skip
+    assert train["trainer"] == {"accelerator": "cpu", "gradient_clip_val": 0.0}
     assert train["callbacks"] == {
         "early_stopping": {"use": "EarlyStopping", "patience": 4, "min_delta": 0.01}
     }

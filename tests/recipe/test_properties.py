@@ -64,7 +64,7 @@ trains = st.fixed_dictionaries({}, optional={
     "epochs": st.integers(1, 9), "batch_size": st.integers(1, 64), "seed": st.integers(0, 99),
     "optimizer": st.sampled_from(["SGD", {"lr": 1}, {"use": "SGD", "lr": 0.5, "momentum": 0}]),
     "scheduler": st.sampled_from(["cosine", {"use": "linear", "warmup": 1}]),
-    "trainer": st.sampled_from([{}, {"accumulate_grad_batches": 2, "gradient_clip_val": 1}]),
+    "trainer": st.sampled_from([{}, {"log_every_n_steps": 2, "gradient_clip_val": 1}]),
     "callbacks": st.sampled_from([{}, {"stop": {"use": "EarlyStopping", "patience": 2}}]),
 })  # fmt: skip
 names = words.filter(lambda name: name and "." not in name)

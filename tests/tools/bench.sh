@@ -8,13 +8,22 @@ if [ -x "$get_model" ] && [ ! -f "$MLRECIPE_TEST_MODEL/model.safetensors" ]; the
   "$get_model" "$MLRECIPE_TEST_MODEL"
 fi
 if [ ! -d "$MLRECIPE_TEST_DATA/imdb" ] || [ ! -d "$MLRECIPE_TEST_MODEL" ]; then
-  echo "bench: no data or no model here; left out: tokenize, reference"
+  echo "bench: no data or no model here; left out: tokenize, reference, startup, throughput, frozen"
   exit 0
 fi
 for length in 128 256; do
-  "$python" tests/benchmarks/tokenize.py --data "$MLRECIPE_TEST_DATA/imdb" --tokenizer "$MLRECIPE_TEST_MODEL" --max-length "$length"
+  "$python" -m tests.benchmarks.tokenize --data "$MLRECIPE_TEST_DATA/imdb" --tokenizer "$MLRECIPE_TEST_MODEL" --max-length "$length"
 done
 export GOMP_SPINCOUNT=10000 # as the command line sets it
 for part in losses seeds; do
   "$python" -m tests.benchmarks.reference --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL" --part "$part"
+done
+glue=$MLRECIPE_TEST_DATA/glue
+"$python" -m tests.benchmarks.startup --model "$MLRECIPE_TEST_MODEL"
+for threads in 1 0; do
+  "$python" -m tests.benchmarks.throughput sst2 --data "$glue/SST-2" --model "$MLRECIPE_TEST_MODEL" --threads "$threads"
+  "$python" -m tests.benchmarks.throughput imdb --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL" --threads "$threads"
+done
+for times in 2 4 8; do
+  "$python" -m tests.benchmarks.throughput sst2 --data "$glue/SST-2" --model "$MLRECIPE_TEST_MODEL" --only mlrecipe --times "$times"
 done

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.projects import heard
 from tests.training.tiny import write_tiny
+
+__all__ = ["heard"]
 
 
 @pytest.fixture(scope="session")

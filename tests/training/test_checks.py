@@ -33,11 +33,6 @@ TRAIN = [
     ({"trainer": {"callbacks": []}}, "trainer.callbacks", "use `train.callbacks`"),
     ({"trainer": {"precison": 16}}, "trainer.precison", "did you mean 'precision'?"),
     ({"trainer": {"benchmark": 3}}, "trainer.benchmark", "expected true or false, got 3"),
-    ({"trainer": {"devices": 2}}, "trainer.devices", "in several processes is not there yet"),
-    ({"trainer": {"devices": [0, 1]}}, "trainer.devices", "in several processes"),
-    ({"trainer": {"devices": -1}}, "trainer.devices", "in several processes"),
-    ({"trainer": {"num_nodes": 2}}, "trainer.num_nodes", "in several processes"),
-    ({"trainer": {"strategy": "ddp"}}, "trainer.strategy", "in several processes"),
     ({"trainer": {"fast_dev_run": True}}, "trainer.fast_dev_run", "`limit` and `train.max_steps`"),
     ({"trainer": {"limit_train_batches": 0}}, "trainer.limit_train_batches", "nothing to learn from"),
     ({"trainer": {"limit_val_batches": 0}}, "trainer.limit_val_batches", "nothing is validated"),
@@ -61,7 +56,7 @@ def test_a_wrong_request_names_the_key_and_the_way_out(train: dict, key: str, me
 
 def test_recipe_27_all_mistakes_of_training_come_at_once():
     """Not the first one alone."""
-    train = {"trainer": {"max_epochs": 3, "precison": 16, "devices": 2}, "monitor": "x"}
+    train = {"trainer": {"max_epochs": 3, "precison": 16, "devices": 0}, "monitor": "x"}
 
     keys = set(found(train=train, task={"use": "text-classification", "labels": ["a", "a"]}))
 
@@ -107,26 +102,28 @@ def test_what_is_as_it_should_be_is_not_refused():
 
 
 @pytest.mark.parametrize(
-    ("changes", "steps"),
+    ("changes", "accumulation", "steps"),
     [
-        ({}, 20),
-        ({"epochs": 3}, 60),
-        ({"max_steps": 7}, 7),
-        ({"batch_size": 64}, 4),
-        ({"trainer": {"accumulate_grad_batches": 4}}, 5),
-        ({"trainer": {"limit_train_batches": 3}}, 3),
-        ({"trainer": {"limit_train_batches": 0.5}}, 10),
+        ({}, 1, 20),
+        ({"epochs": 3}, 1, 60),
+        ({"max_steps": 7}, 1, 7),
+        ({}, 4, 5),
+        ({"epochs": 3}, 3, 21),
+        ({"trainer": {"limit_train_batches": 3}}, 1, 3),
+        ({"trainer": {"limit_train_batches": 3}}, 2, 2),
+        ({"trainer": {"limit_train_batches": 0.5}}, 1, 10),
     ],
 )
-def test_the_steps_that_there_will_be(changes: dict, steps: int):
+def test_the_steps_that_there_will_be(changes: dict, accumulation: int, steps: int):
     """Up to that many a validation can come; after that it never would."""
-    settings = {"batch_size": 10, "epochs": 1, **changes}
-    assert count_steps(TrainSpec(**settings), rows=196) == steps
+    settings = {"epochs": 1, **changes}
+    sizes = {"batches": 20, "accumulation": accumulation}
+    assert count_steps(TrainSpec(**settings), **sizes) == steps
 
-    check_validations(TrainSpec(validate_every=steps, **settings), rows=196)
-    check_validations(TrainSpec(validate_every=999, valid_split="", **settings), rows=196)
+    check_validations(TrainSpec(validate_every=steps, **settings), **sizes)
+    check_validations(TrainSpec(validate_every=999, valid_split="", **settings), **sizes)
     with pytest.raises(DataError, match=f"only {steps} optimizer steps.* every {steps + 1}"):
-        check_validations(TrainSpec(validate_every=steps + 1, **settings), rows=196)
+        check_validations(TrainSpec(validate_every=steps + 1, **settings), **sizes)
 
 
 def test_training_34_an_unknown_monitor_lists_the_names():

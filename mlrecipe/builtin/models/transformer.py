@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 
 from mlrecipe import events, model
-from mlrecipe.builtin.models import heads, tokenizers
+from mlrecipe.builtin.models import (
+    adapters,
+    configs,
+    freezing,
+    heads,
+    layers,
+    tokenizers,
+    trunk,
+)
 from mlrecipe.builtin.models.quiet import quiet
-from mlrecipe.errors import DataError, did_you_mean
-from mlrecipe.interfaces import File, Head, ModelSource, TokenizerSource
-
-_DROPOUTS = (
-    "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout", "dropout",
-    "attention_dropout", "activation_dropout", "seq_classif_dropout", "hidden_dropout",
-    "classifier_dropout_prob", "embd_pdrop", "resid_pdrop", "attn_pdrop", "summary_first_dropout",
-    "embedding_dropout", "mlp_dropout", "pooler_dropout",
-)  # fmt: skip
+from mlrecipe.errors import DataError
+from mlrecipe.interfaces import File, Head, ModelSource, Parts, TokenizerSource, Trunk
 
 
 @model("transformer")
@@ -53,16 +49,39 @@ class Transformer:
     tokenizer_revision: str | None = None
     """Branch, tag or commit of `tokenizer`, for a hub id."""
 
-    dropout: float | None = None
-    """Probability for every dropout of the network; by default as configured."""
+    dropout: float | dict[str, float] | None = None
+    """Probability for every dropout of the network, or for that of some parts, `{ hidden = 0.1,
+    attention = 0.0, classifier = 0.2 }`; by default as configured."""
 
     attn_implementation: str | None = None
     """How attention is computed: `sdpa`, `eager` …; by default what the library takes."""
 
+    gradient_checkpointing: bool = False
+    """True: layers are computed again for the backward pass, which takes time and saves memory."""
+
     new_head: bool = False
     """True: a classification head that the checkpoint brings is dropped and a new one learnt."""
 
-    def build(self, head: Head) -> PreTrainedModel:
+    reinit_layers: int | None = None
+    """The highest so many layers, and the pooler, start from fresh weights as configured."""
+
+    freeze: list[str] | None = None
+    """Glob patterns of the names of parameters that do not learn, such as `"*.embeddings.*"`."""
+
+    freeze_layers: int | Literal["all"] | None = None
+    """The embeddings and the lowest so many layers do not learn; `"all"`: nor does the rest of the
+    encoder. What starts at random there learns all the same."""
+
+    frozen_dropout: bool = False
+    """Whether parts of which nothing learns still drop out in training; without, their outputs are
+    always the same for the same text, and can be computed once."""
+
+    peft: dict[str, Any] | None = None
+    """An adapter of the library PEFT that learns in place of the network, `{ method = "lora", r = 8,
+    alpha = 16, dropout = 0.05, target_modules = ["query", "value"] }`; other keys are those of
+    PEFT's configuration for the method. Needs `mlrecipe[peft]`."""
+
+    def build(self, head: Head) -> nn.Module:
         """The network in float32, its outputs in the order of `head.labels`.
 
         The head's weights are new unless the checkpoint has a head for the same labels.
@@ -77,25 +96,66 @@ class Transformer:
             self._require_tokenizer()
             if self.checkpoint is None:
                 heads.describe(config, head)
-                return heads.from_config(config, attn_implementation=self.attn_implementation)
+                made = heads.from_config(config, attn_implementation=self.attn_implementation)
+                return self._arranged(made, fresh=())
             return self._build_pretrained(source, config, head)
 
+    def parts(self, module: nn.Module) -> Parts:
+        """The encoder's layers, and how many of them stay as they are in training.
+
+        Raises:
+            DataError: the network has no layers of their own.
+        """
+        network = adapters.network_of(module)
+        return Parts(
+            encoder=layers.encoder_of(network),
+            embeddings=layers.embeddings_of(network),
+            layers=layers.layers_of(network, key="use"),
+            below=layers.below(network, key="use"),
+            fixed=None if adapters.is_adapted(module) else freezing.fixed_layers(network),
+        )
+
+    def trunk(self, module: nn.Module) -> Trunk | None:
+        """The frozen lower part of a network, if there is one.
+
+        Raises:
+            DataError: it is not known how to keep the outputs of such a network.
+        """
+        return (
+            None if adapters.is_adapted(module) else trunk.trunk_of(cast(PreTrainedModel, module))
+        )
+
     def save(self, module: nn.Module, folder: Path) -> None:
-        """Write configuration, weights (safetensors) and tokenizer for `from_pretrained`."""
+        """Write configuration, weights (safetensors) and tokenizer for `from_pretrained`.
+
+        With an adapter: as `adapters` says.
+        """
         with quiet():
-            cast(PreTrainedModel, module).save_pretrained(folder)
+            if adapters.is_adapted(module):
+                adapters.save(module, folder)
+            else:
+                cast(PreTrainedModel, module).save_pretrained(folder)
             if (source := self._tokenizer_source()) is not None:
                 tokenizers.load(source, self._tokenizer_revision()).save_pretrained(folder)
 
-    def load(self, folder: Path) -> PreTrainedModel:
-        """The module that `save` wrote, in float32."""
-        with quiet():
-            loaded = _load(str(folder), attn_implementation=self.attn_implementation)
-        return cast(PreTrainedModel, loaded)
+    def load(self, folder: Path) -> nn.Module:
+        """The module that `save` wrote, in float32; a merged adapter is part of its weights.
 
-    def _build_pretrained(
-        self, checkpoint: str, config: PreTrainedConfig, head: Head
-    ) -> PreTrainedModel:
+        What the recipe freezes is frozen in it, too.
+        """
+        base = folder / adapters.BASE
+        is_apart = base.is_dir()
+        with quiet():
+            loaded = _load(
+                str(base if is_apart else folder), attn_implementation=self.attn_implementation
+            )
+            if is_apart:
+                return adapters.load(loaded, folder)
+            if self.peft is None:
+                self._freeze(cast(PreTrainedModel, loaded), fresh=())
+            return cast(PreTrainedModel, loaded)
+
+    def _build_pretrained(self, checkpoint: str, config: PreTrainedConfig, head: Head) -> nn.Module:
         order = None if self.new_head else heads.match(config, head, checkpoint)
         heads.describe(config, head)
         options: dict[str, Any] = {"revision": self.revision}
@@ -105,7 +165,7 @@ class Transformer:
         try:
             loaded = _load(checkpoint, config=config, output_loading_info=True, **options)
         except (OSError, ValueError, RuntimeError) as error:
-            raise _unreadable(checkpoint, error, key="checkpoint") from error
+            raise configs.unreadable(checkpoint, error, key="checkpoint") from error
         module = cast(PreTrainedModel, loaded[0])
         _warn_of_missing(module, loaded[1]["missing_keys"])
         if order is not None:
@@ -115,21 +175,34 @@ class Transformer:
             events.emit(
                 events.Note("the checkpoint's classification head is dropped for a new one")
             )
-        return module
+        return self._arranged(module, fresh=loaded[1]["missing_keys"])
+
+    def _arranged(self, network: PreTrainedModel, *, fresh: Collection[str]) -> nn.Module:
+        """The network with what the recipe changes in it; `fresh` are parameters new to it."""
+        if self.reinit_layers:
+            layers.renew_top(network, self.reinit_layers)
+        self._freeze(network, fresh=fresh)
+        adapted = network if self.peft is None else adapters.adapt(
+            network, self.peft, fresh=fresh, revision=self.revision
+        )  # fmt: skip
+        if self.gradient_checkpointing:
+            _checkpoint(network)
+        return adapted
+
+    def _freeze(self, network: PreTrainedModel, *, fresh: Collection[str]) -> None:
+        if not self.freeze and self.freeze_layers is None:
+            return
+        freezing.freeze(network, patterns=self.freeze or (), lowest=self.freeze_layers, fresh=fresh)
+        if not self.frozen_dropout:
+            freezing.hold(network)
 
     def _read_config(self, source: str, *, key: str) -> PreTrainedConfig:
-        try:
-            config: PreTrainedConfig = AutoConfig.from_pretrained(
-                source, revision=self.revision, trust_remote_code=False
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise _unreadable(source, error, key=key) from error
-        _override(config, self.config_overrides or {})
+        config = configs.read(source, self.revision, key=key)
+        configs.override(config, self.config_overrides or {})
         if self.dropout is not None:
-            if not 0 <= self.dropout <= 1:
-                raise DataError(f"{self.dropout!r} is not between 0 and 1", key="dropout")
-            known = [name for name in _DROPOUTS if hasattr(config, name)]
-            _override(config, dict.fromkeys(known, self.dropout))
+            configs.set_dropout(config, self.dropout)
+        if self.attn_implementation is not None:
+            configs.require_attention(config, self.attn_implementation)
         return config
 
     def _source(self) -> tuple[str, str]:
@@ -181,21 +254,15 @@ def _warn_of_missing(module: PreTrainedModel, missing: Iterable[str]) -> None:
         events.emit(events.Note(text, "warning"))
 
 
-def _override(config: PreTrainedConfig, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        if not hasattr(config, name):
-            raise DataError(
-                f"the configuration has no setting {name!r}",
-                key="config_overrides",
-                hint=did_you_mean(name, config.to_dict()),
-            )
-        setattr(config, name, value)
-
-
-def _unreadable(source: str, error: Exception, *, key: str) -> DataError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    is_path = Path(source).is_absolute()
-    if is_path and not Path(source).exists():
-        return DataError(f"{source!r} does not exist", key=key)
-    hint = None if is_path else "give a folder, or an id that the hub has or that is downloaded"
-    return DataError(f"cannot read {source!r}: {first}", key=key, hint=hint)
+def _checkpoint(network: PreTrainedModel) -> None:
+    if not network.supports_gradient_checkpointing:
+        raise DataError(
+            f"a {network.config.model_type} has no gradient checkpointing",
+            key="gradient_checkpointing",
+        )
+    names = ("activation_checkpointing_enable", "gradient_checkpointing_enable")  # new and old
+    enable: Any = next(getattr(network, name) for name in names if hasattr(network, name))
+    enable({"use_reentrant": False})
+    # Only reentrant checkpoints need this; it would run the backward pass through frozen layers.
+    cast(Any, network).disable_input_require_grads()
+    network.config.use_cache = False  # else the library warns; only generation has a cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,8 +43,14 @@ def check_length(module: nn.Module, lengths: NDArray[np.int64], *, split: str) -
     )
 
 
+def network_of(module: nn.Module) -> nn.Module:
+    """The network within a wrapper of the library PEFT, which puts something before its input."""
+    inside: Callable[[], nn.Module] | None = getattr(module, "get_base_model", None)
+    return module if inside is None else inside()
+
+
 def _vocabulary(module: nn.Module) -> int | None:
-    embeddings = getattr(module, "get_input_embeddings", lambda: None)()
+    embeddings = getattr(network_of(module), "get_input_embeddings", lambda: None)()
     return embeddings.num_embeddings if isinstance(embeddings, nn.Embedding) else None
 
 
@@ -50,7 +58,11 @@ def _positions(module: nn.Module) -> int | None:
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Embedding) and name.endswith("position_embeddings"):
             # RoBERTa and its kin count positions from the one after that of padding.
-            return layer.num_embeddings - (
-                0 if layer.padding_idx is None else layer.padding_idx + 1
-            )
+            before = 0 if layer.padding_idx is None else layer.padding_idx + 1
+            return layer.num_embeddings - before - _virtual(module)
     return None
+
+
+def _virtual(module: nn.Module) -> int:
+    """Tokens that a wrapper of PEFT puts before each text: a prompt or a prefix."""
+    return int(getattr(getattr(module, "active_peft_config", None), "num_virtual_tokens", 0))

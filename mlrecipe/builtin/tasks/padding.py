@@ -16,28 +16,31 @@ def lengths(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(counts.to_numpy(), dtype=np.int64)
 
 
-def pad(column: pa.ChunkedArray, *, value: int = 0) -> Tensor:
-    """Right-pad lists of integers to the longest.
+def pad(column: pa.ChunkedArray, *, value: int = 0, width: int | None = None) -> Tensor:
+    """Right-pad lists of integers to `width`, or else to the longest.
 
-    The result is int64 of shape (rows, longest).
+    The result is int64 of shape (rows, width).
     """
-    counts = lengths(column)
-    width = int(counts.max(initial=0))
-    padded = np.full((len(counts), width), value, dtype=np.int64)
-    padded[np.arange(width) < counts[:, None]] = _values(column)
+    filled = _is_filled(lengths(column), width)
+    padded = np.full(filled.shape, value, dtype=np.int64)
+    padded[filled] = _values(column)
     return torch.from_numpy(padded)
 
 
-def mask(column: pa.ChunkedArray) -> Tensor:
-    """1 where `pad` puts a value of the column and 0 where it fills up; int64, (rows, longest)."""
-    counts = lengths(column)
-    width = int(counts.max(initial=0))
-    return torch.from_numpy((np.arange(width) < counts[:, None]).astype(np.int64))
+def mask(column: pa.ChunkedArray, *, width: int | None = None) -> Tensor:
+    """1 where `pad` puts a value of the column and 0 where it fills up; int64, (rows, width)."""
+    return torch.from_numpy(_is_filled(lengths(column), width).astype(np.int64))
 
 
-def integers(column: pa.ChunkedArray) -> Tensor:
-    """A column of integers as int64, shape (rows,)."""
-    return torch.from_numpy(column.to_numpy().astype(np.int64))
+def to_numpy(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column of integers, shape (rows,)."""
+    return np.asarray(column.to_numpy().astype(np.int64))
+
+
+def _is_filled(counts: NDArray[np.int64], width: int | None) -> NDArray[np.bool_]:
+    """Where a place holds a value, shape (rows, width)."""
+    places = int(counts.max(initial=0)) if width is None else width
+    return np.arange(places) < counts[:, None]
 
 
 def _values(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,10 @@ import torch
 from datasets import Dataset
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torchmetrics import Metric
 
 from mlrecipe import task
-from mlrecipe.builtin.tasks import limits, padding
+from mlrecipe.builtin.tasks import limits, losses, padding
 from mlrecipe.builtin.tasks.labels import encode_labels, find_labels, require_column
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Column, Head, StepOutput
@@ -48,6 +47,18 @@ class TextClassification:
     metrics: list[str] = field(default_factory=lambda: ["accuracy"])
     """What to report beside the loss."""
 
+    label_smoothing: float = 0.0
+    """Share of each target that is spread evenly over all labels while learning."""
+
+    class_weights: Literal["balanced"] | list[float] | dict[str, float] | None = None
+    """How much the rows of each label count while learning: a list in the order of the labels, a table by
+    label, or `balanced`: rows / (labels * rows of the label). Losses that are reported for validation and
+    test are plain cross-entropy, without weights, smoothing or focus."""
+
+    focal_gamma: float = 0.0
+    """Above 0: the focal loss (Lin et al. 2017) while learning; each row's loss times (1 - p) ** gamma, with
+    p the probability of its label."""
+
     def head(self, splits: Mapping[str, Dataset]) -> Head:
         """The labels of the recipe, else of the first split, which must have two at least."""
         split, rows = next(iter(splits.items()))
@@ -58,6 +69,16 @@ class TextClassification:
         head = Head(problem_type="single_label_classification", labels=tuple(found))
         _require_classes(encode_labels(rows, self.label, found, split=split), head, split=split)
         return head
+
+    def settle(self, rows: Dataset, *, split: str) -> tuple[TextClassification, Mapping[str, Any]]:
+        """The task with its class weights as a list, and those weights by label."""
+        if self.class_weights is None:
+            return self, {}
+        labels = self.head({split: rows}).labels
+        ids = encode_labels(rows, self.label, labels, split=split)
+        found = losses.class_weights(self.class_weights, labels, ids, split=split)
+        by_label = dict(zip(labels, found, strict=True))
+        return replace(self, class_weights=list(found)), {"class_weights": by_label}
 
     def encode(self, rows: Dataset, head: Head, *, split: str) -> Dataset:
         """Token columns as they are, and the column `labels` with ids."""
@@ -75,25 +96,44 @@ class TextClassification:
         """Tokens of each row."""
         return padding.lengths(rows.data.column("input_ids"))
 
-    def collate(self, rows: pa.Table) -> dict[str, Tensor]:
+    def classes(self, rows: Dataset) -> NDArray[np.int64]:
+        """The label id of each row."""
+        return padding.to_numpy(rows.data.column(_TARGETS))
+
+    def collate(self, rows: pa.Table, *, width: int | None = None) -> dict[str, Tensor]:
         """The token columns, padded with 0, their mask, and the label ids."""
-        batch = {name: padding.pad(rows[name]) for name in _INPUTS if name in rows.column_names}
+        names = [name for name in _INPUTS if name in rows.column_names]
+        batch = {name: padding.pad(rows[name], width=width) for name in names}
         if "attention_mask" not in batch:
-            batch["attention_mask"] = padding.mask(rows["input_ids"])
-        return batch | {_TARGETS: padding.integers(rows[_TARGETS])}
+            batch["attention_mask"] = padding.mask(rows["input_ids"], width=width)
+        return batch | {_TARGETS: torch.from_numpy(padding.to_numpy(rows[_TARGETS]))}
 
     def step(self, module: nn.Module, batch: Mapping[str, Tensor]) -> StepOutput:
-        """Cross-entropy over the batch and the softmax of the logits."""
-        inputs = {name: batch[name] for name in _accepted(cast(Any, type(module))) if name in batch}
+        """The batch's loss and the softmax of the logits; in evaluation mode plain cross-entropy."""
+        network = cast(Any, limits.network_of(module))
+        inputs = {
+            name: batch[name] for name in _accepted(cast(Any, type(network))) if name in batch
+        }
         inputs["input_ids"] = _with_padding_of(module, batch)
         logits = module(**inputs).logits.float()
         targets = batch[_TARGETS]
-        loss = functional.cross_entropy(logits, targets)
+        loss = self._loss(logits, targets) if module.training else _plain(logits, targets)
         return StepOutput(loss=loss, scores=logits.detach().softmax(dim=-1), targets=targets)
 
     def meters(self, head: Head) -> Mapping[str, Metric]:
         """The metrics of the recipe."""
         return {name: registries["metric"].get(name)(head) for name in self.metrics}
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What is learned from; class weights are those that `settle` found."""
+        weights = self.class_weights if isinstance(self.class_weights, list) else None
+        return losses.classification_loss(
+            logits, targets, label_smoothing=self.label_smoothing, weights=weights,
+            focal_gamma=self.focal_gamma,
+        )  # fmt: skip
+
+
+_plain = losses.classification_loss
 
 
 @functools.cache

@@ -109,7 +109,7 @@ def test_a_configuration_gives_random_weights_that_follow_the_seed(tiny: Path):
     assert not torch.equal(networks[0], networks[2])
 
 
-def test_a_head_with_the_labels_in_another_order_is_reordered(classifier: Path):
+def test_glue_23_labels_go_by_name_to_the_outputs_of_the_checkpoint(classifier: Path):
     """Each label keeps the output that was trained for it, whatever its case."""
     turned = Head(problem_type=HEAD.problem_type, labels=("Positive", "Negative"))
 
@@ -118,6 +118,30 @@ def test_a_head_with_the_labels_in_another_order_is_reordered(classifier: Path):
     before = logits(AutoModelForSequenceClassification.from_pretrained(classifier))
     assert torch.equal(logits(built), before[:, [1, 0]])
     assert built.config.label2id == {"Positive": 0, "Negative": 1}
+
+
+def test_glue_23_names_of_labels_are_saved(classifier: Path, tmp_path: Path):
+    """In the task's order, both ways, whatever the checkpoint's was."""
+    turned = Head(problem_type=HEAD.problem_type, labels=("positive", "negative"))
+
+    folder = save(Transformer(checkpoint=str(classifier)), tmp_path / "saved", turned)
+
+    config = json.loads((folder / "config.json").read_text())
+    assert config["id2label"] == {"0": "positive", "1": "negative"}
+    assert config["label2id"] == {"positive": 0, "negative": 1}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_glue_22_the_head_is_as_wide_as_the_task(encoder: Path, count: int):
+    """Three labels for MNLI, one number for STS-B."""
+    kind = "regression" if count == 1 else HEAD.problem_type
+    head = Head(problem_type=kind, labels=("entailment", "neutral", "contradiction")[:count])
+
+    built = Transformer(checkpoint=str(encoder)).build(head)
+
+    assert logits(built).shape == (2, count)
+    assert built.config.num_labels == count
+    assert built.config.problem_type == kind
 
 
 def test_a_head_without_names_goes_by_position(classifier: Path):
@@ -135,7 +159,7 @@ def test_a_head_without_names_goes_by_position(classifier: Path):
 
 
 @pytest.mark.parametrize("labels", [("a", "b", "c"), ("good", "bad")])
-def test_a_head_for_other_labels_is_an_error(classifier: Path, labels: tuple[str, ...]):
+def test_glue_22_a_head_for_other_labels_is_an_error(classifier: Path, labels: tuple[str, ...]):
     """The message has both lists of labels and what to set."""
     head = Head(problem_type=HEAD.problem_type, labels=labels)
 
@@ -147,7 +171,9 @@ def test_a_head_for_other_labels_is_an_error(classifier: Path, labels: tuple[str
 
 
 @pytest.mark.parametrize("labels", [("a", "b", "c"), ("good", "bad"), ("negative", "positive")])
-def test_a_new_head_drops_the_one_of_the_checkpoint(classifier: Path, labels: tuple[str, ...]):
+def test_glue_22_a_new_head_drops_the_one_of_the_checkpoint(
+    classifier: Path, labels: tuple[str, ...]
+):
     """The encoder stays, the head's weights are others."""
     head = Head(problem_type=HEAD.problem_type, labels=labels)
     before = AutoModelForSequenceClassification.from_pretrained(classifier)
@@ -169,6 +195,53 @@ def test_a_checkpoint_in_half_precision_trains_in_single(encoder: Path):
     assert {parameter.dtype for parameter in built.parameters()} == {torch.float32}
 
 
+def test_dropout_may_differ_by_part(tiny: Path):
+    """Each part named has its own, the others that of the configuration."""
+    built = Transformer(config=str(tiny), dropout={"attention": 0.0, "classifier": 0.4}).build(HEAD)
+
+    assert built.dropout.p == 0.4
+    assert built.bert.encoder.layer[0].attention.self.dropout.p == 0.0
+    assert built.bert.encoder.layer[0].output.dropout.p == 0.1
+
+
+def test_attention_is_computed_as_asked(encoder: Path, tmp_path: Path):
+    """The ways agree; what is loaded for a test computes it in the same way."""
+    built = {
+        name: Transformer(checkpoint=str(encoder), attn_implementation=name)
+        for name in ("eager", "sdpa")
+    }
+    networks = {}
+    for name, model in built.items():
+        torch.manual_seed(0)
+        networks[name] = model.build(HEAD)
+
+    assert networks["eager"].config._attn_implementation == "eager"
+    assert torch.allclose(logits(networks["eager"]), logits(networks["sdpa"]), atol=1e-6)
+    built["eager"].save(networks["eager"], tmp_path / "saved")
+    assert built["eager"].load(tmp_path / "saved").config._attn_implementation == "eager"
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(
+    encoder: Path, capfd: pytest.CaptureFixture[str]
+):
+    """Dropout included; layers are run twice, and nothing is printed."""
+    gradients = []
+    calls = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        model = Transformer(checkpoint=str(encoder), gradient_checkpointing=checkpointing)
+        built = model.build(HEAD).train()
+        first = built.bert.encoder.layer[0].attention
+        first.register_forward_hook(lambda *_, on=checkpointing: calls.append(on))
+        torch.manual_seed(1)
+        built(torch.tensor([[2, 5, 9, 3], [2, 8, 8, 3]])).logits[:, 0].sum().backward()
+        gradients.append(built.bert.embeddings.word_embeddings.weight.grad)
+
+    assert torch.equal(*gradients)
+    assert calls == [False, True, True]
+    assert capfd.readouterr() == ("", "")
+
+
 def test_dropout_and_overrides_reach_the_network(tiny: Path):
     """Dropout is set everywhere; any setting of the configuration can be changed."""
     model = Transformer(config=str(tiny), dropout=0.3, config_overrides={"num_hidden_layers": 1})
@@ -188,8 +261,30 @@ def test_dropout_and_overrides_reach_the_network(tiny: Path):
         ({"checkpoint": "someone/no-such-model"}, "checkpoint", "someone/no-such-model"),
         ({"config": "TINY", "config_overrides": {"num_layer": 1}}, "config_overrides", "num_layer"),
         ({"config": "TINY", "dropout": 7.0}, "dropout", "7.0 is not between 0 and 1"),
+        ({"config": "TINY", "dropout": {"hidden": -1.0}}, "dropout", "-1.0 is not between 0 and 1"),
+        (
+            {"config": "TINY", "dropout": {"pooler": 0.1}},
+            "dropout",
+            "a bert has no dropout 'pooler'; it has: hidden, attention, classifier",
+        ),
+        ({"config": "TINY", "attn_implementation": "fastest"}, "attn_implementation", "'fastest'"),
+        (
+            {"config": "TINY", "attn_implementation": "flash_attention_2"},
+            "attn_implementation",
+            "a bert cannot compute attention by 'flash_attention_2'",
+        ),
     ],
-    ids=["no source", "no folder", "no network", "unknown setting", "dropout"],
+    ids=[
+        "no source",
+        "no folder",
+        "no network",
+        "unknown setting",
+        "dropout",
+        "dropout of a part",
+        "no such part",
+        "no such attention",
+        "attention not here",
+    ],
 )
 def test_what_cannot_be_built_is_one_clear_error(tiny: Path, params: dict, key: str, message: str):
     """It names the parameter at fault."""

@@ -1,0 +1,1 @@
+"""Batches: which rows each holds, in which order, how much each weighs, and rows into tensors."""

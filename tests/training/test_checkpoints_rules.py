@@ -1,0 +1,37 @@
+"""What `check` says of checkpoints that would never be kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlrecipe.code.catalog import Catalog
+from mlrecipe.recipe.layers import Layer, merge
+from mlrecipe.training.rules_keeping import problems
+
+
+@pytest.mark.parametrize(
+    ("train", "key", "message"),
+    [
+        ({"top_k": 0}, "top_k", "0 is not at least 1"),
+        ({"save_every": 0}, "save_every", "0 is not at least 1"),
+        ({"resume_every": -5}, "resume_every", "-5 is not at least 1"),
+        ({"top_k": 2, "valid_split": ""}, "top_k", "does nothing without validation"),
+    ],
+)
+def test_what_keeps_nothing_is_an_error(train: dict[str, Any], key: str, message: str) -> None:
+    """The key is the recipe's own, and nothing else is said."""
+    tree = merge([Layer(name="r.toml", values={"train": train})])
+
+    (problem,) = problems(tree, Catalog())
+
+    assert problem.key == f"train.{key}"
+    assert message in problem.message
+
+
+def test_a_recipe_that_says_nothing_of_it_has_no_problem() -> None:
+    """The defaults hold."""
+    tree = merge([Layer(name="r.toml", values={"train": {"top_k": 3}})])
+
+    assert problems(tree, Catalog()) == []
