@@ -124,16 +124,16 @@ SCHEDULERS = {
 CALLBACKS = {
     "BackboneFinetuning": f"{_CALLBACKS}.finetuning:BackboneFinetuning",
     "DeviceStatsMonitor": f"{_CALLBACKS}.device_stats_monitor:DeviceStatsMonitor",
-    "EMAWeightAveraging": "mlrecipe.training.averaging:EMAWeightAveraging",
+    "EMAWeightAveraging": "mlrecipe.training.keeping.averaging:EMAWeightAveraging",
     "EarlyStopping": "mlrecipe.training.lightning:EarlyStopping",
     "LearningRateMonitor": f"{_CALLBACKS}.lr_monitor:LearningRateMonitor",
     "ModelCheckpoint": "mlrecipe.training.lightning:ModelCheckpoint",
     "ModelPruning": f"{_CALLBACKS}.pruning:ModelPruning",
     "OnExceptionCheckpoint": f"{_CALLBACKS}.on_exception_checkpoint:OnExceptionCheckpoint",
     "SpikeDetection": f"{_CALLBACKS}.spike:SpikeDetection",
-    "StochasticWeightAveraging": "mlrecipe.training.averaging:StochasticWeightAveraging",
+    "StochasticWeightAveraging": "mlrecipe.training.keeping.averaging:StochasticWeightAveraging",
     "Timer": f"{_CALLBACKS}.timer:Timer",
-    "WeightAveraging": "mlrecipe.training.averaging:WeightAveraging",
+    "WeightAveraging": "mlrecipe.training.keeping.averaging:WeightAveraging",
     "gradual-unfreezing": "mlrecipe.training.unfreezing:GradualUnfreezing",
 }
 

@@ -17,7 +17,7 @@ from mlrecipe.cli import render
 from mlrecipe.cli.options import expanded
 from mlrecipe.cli.session import Settings, quiet_libraries
 from mlrecipe.errors import MlrecipeError, RequestError, Terminated, did_you_mean
-from mlrecipe.training import ranks
+from mlrecipe.training.devices import ranks
 
 GLOBAL_FLAGS = {
     "--verbose": "is_verbose",
@@ -202,7 +202,7 @@ def run(arguments: list[str]) -> int:
 
 def _part() -> None:
     """End the other processes, where there are any."""
-    distributed = sys.modules.get("mlrecipe.training.distributed")
+    distributed = sys.modules.get("mlrecipe.training.devices.distributed")
     if distributed is not None:
         distributed.close()
 

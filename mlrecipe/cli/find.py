@@ -22,8 +22,8 @@ from mlrecipe.recipe.own import is_module
 from mlrecipe.recipe.schema import Overrides
 
 if TYPE_CHECKING:
-    from mlrecipe.training.bench import Bench
-    from mlrecipe.training.finders import Rates, Sizes
+    from mlrecipe.training.finding.bench import Bench
+    from mlrecipe.training.finding.finders import Rates, Sizes
 
 _WIDTH, _HEIGHT = 60, 10
 
@@ -56,7 +56,7 @@ def lr(
         raise RequestError(f"--low {low:g} must be above 0 and below --high {high:g}")
     session = Session.of(recipe)
     with _bench(session, limited(overrides, limit), ctx.obj, jobs=jobs, what="find lr") as make:
-        from mlrecipe.training import finders
+        from mlrecipe.training.finding import finders
 
         found = finders.find_rate(make(), low=low, high=high, steps=steps)
     if as_json:
@@ -97,7 +97,7 @@ def batch_size(
     session = Session.of(recipe)
     changed = limited(overrides, limit)
     with _bench(session, changed, ctx.obj, jobs=jobs, what="find batch-size") as make:
-        from mlrecipe.training import finders
+        from mlrecipe.training.finding import finders
         from mlrecipe.training.memory import MARGIN
 
         made = make()
@@ -183,12 +183,12 @@ def _bench(
     with live(settings):
         from contextlib import ExitStack
 
-        from mlrecipe.training import bench
-        from mlrecipe.training.stages import _blaming, _learning
+        from mlrecipe.training.conduct import blaming, learning
+        from mlrecipe.training.finding import bench
 
         session.load_plugins(request)
-        with ExitStack() as stack, _placing(request), _blaming(what, request):
-            given: Mapping[str, Any] = _learning(request, records, session.store).keywords  # type: ignore[attr-defined]
+        with ExitStack() as stack, _placing(request), blaming(what, request):
+            given: Mapping[str, Any] = learning(request, records, session.store).keywords  # type: ignore[attr-defined]
             recipe = request.loaded.recipe
             seed = recipe.seed if recipe.train.seed is None else recipe.train.seed
 

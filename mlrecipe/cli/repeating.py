@@ -114,9 +114,9 @@ def close(session: Session, group: Group, *, tests: Sequence[Run] = (), as_json:
 
 
 def _describe(request: Request, records: Mapping[str, Record], group: Run) -> None:
-    from mlrecipe.training import stages as training
+    from mlrecipe.training import conduct
 
-    training._describe(group, request, records, [request.loaded.recipe.train.data])
+    conduct.describe(group, request, records, [request.loaded.recipe.train.data])
 
 
 def _names(request: Request) -> list[tuple[str, int, int | None]]:

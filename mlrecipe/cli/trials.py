@@ -57,7 +57,7 @@ def test(
     """Test one batch with a checkpoint of a run."""
     weights = parent.checkpoint(checkpoint or request.loaded.recipe.test.checkpoint)
     with live(settings):
-        from mlrecipe.training import trial
+        from mlrecipe.training.finding import trial
 
         session.load_plugins(request)
         found = trial.test(request, records, session.store, checkpoint=weights)
@@ -102,7 +102,7 @@ def _train(
     request = session.open(overrides, settings=settings)
     records = prepare(request)
     with live(settings):
-        from mlrecipe.training import trial
+        from mlrecipe.training.finding import trial
 
         session.load_plugins(request)
         return trial.train(request, records, session.store, needs_test=needs_test)

@@ -16,15 +16,13 @@ from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.recipe.trainer import FOR_MODULES, OWN_TRAINER_KEYS, TRAINER, trainer_parameters
-from mlrecipe.training import (
-    rules_batches,
-    rules_devices,
-    rules_keeping,
-    rules_models,
-    rules_optimization,
-    rules_own,
-    rules_repeats,
-)
+from mlrecipe.training.rules import batches as rules_batches
+from mlrecipe.training.rules import devices as rules_devices
+from mlrecipe.training.rules import keeping as rules_keeping
+from mlrecipe.training.rules import models as rules_models
+from mlrecipe.training.rules import optimization as rules_optimization
+from mlrecipe.training.rules import own as rules_own
+from mlrecipe.training.rules import repeats as rules_repeats
 
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "TensorBoardLogger": ("tensorboard", "tensorboardX"),

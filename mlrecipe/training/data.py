@@ -21,7 +21,7 @@ from mlrecipe.training.batching.epochs import BySize, ByTokens, Order
 from mlrecipe.training.batching.fill import Fill
 from mlrecipe.training.batching.rows import Batch, Rows
 from mlrecipe.training.batching.samplers import FileBatches, SortedBatches, TrainBatches
-from mlrecipe.training.dealing import Dealt
+from mlrecipe.training.devices.dealing import Dealt
 
 Indices = NDArray[np.int64]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,36 +14,25 @@ from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
 from mlrecipe import events
-from mlrecipe.errors import DataError, did_you_mean
-from mlrecipe.interfaces import Head, Model, Task
-from mlrecipe.recipe.deferred import reveal
-from mlrecipe.recipe.schema import Component, TrainSpec
-from mlrecipe.registry import Kind
-from mlrecipe.training import (
-    adalora,
-    compiling,
-    findings,
-    frozen,
-    precision,
-    resume,
-    unfreezing,
-    watch,
-)
+from mlrecipe.interfaces import Model, Task
+from mlrecipe.recipe.schema import TrainSpec
+from mlrecipe.training import adalora, compiling, findings, unfreezing, watch
 from mlrecipe.training import trainer as trainers
-from mlrecipe.training.batching.drawing import Drawing, make_drawing
 from mlrecipe.training.batching.widths import check_places
-from mlrecipe.training.checkpoints import Checkpoints
 from mlrecipe.training.checks import (
-    check_monitor,
     check_numbers,
     check_trainer,
     check_validations,
-    metric_names,
     resolve_mode,
 )
-from mlrecipe.training.data import TrainData, splits_of
+from mlrecipe.training.data import TrainData
+from mlrecipe.training.devices import precision
+from mlrecipe.training.frozen import layers as frozen
+from mlrecipe.training.keeping import resume
+from mlrecipe.training.keeping.checkpoints import Checkpoints
 from mlrecipe.training.module import Learner
-from mlrecipe.training.optimization import Optimization
+from mlrecipe.training.optimization import Components, Optimization
+from mlrecipe.training.preparing import Plan, build, keyed, prepare, revealed
 from mlrecipe.training.progress import TrainProgress
 from mlrecipe.training.settling import settle
 from mlrecipe.training.signals import Stop
@@ -95,7 +83,7 @@ class FitReport:
     """What the task took from the data to learn from them: the weights of its classes."""
 
 
-def fit(
+def fit(  # noqa: PLR0913 (what a training is made of)
     *,
     task: Task,
     model: Model,
@@ -103,7 +91,7 @@ def fit(
     seed: int,
     data: Mapping[str, Dataset],
     folder: Path,
-    components: Callable[[Kind, Component], Any],
+    components: Components,
     state: Path | None = None,
     stop: Stop | None = None,
     derive: frozen.Derive | None = None,
@@ -125,7 +113,7 @@ def fit(
     check_trainer(spec.trainer, trainers.TRAINER_ARGUMENTS)
     with keyed("task"):
         task, taken = settle(task, spec, data)
-    plan = _prepare(task, spec, data)
+    plan = prepare(task, spec, data)
     warn = partial(findings.warn, task, data, plan.encoded)
     stop = stop or Stop()
     with trainers.quiet(), stop.guarding():
@@ -133,23 +121,14 @@ def fit(
         extra = trainers.make_callbacks(spec, components, folder=folder, names=plan.names)
         loggers = trainers.make_loggers(spec, components, folder=folder)
         pl.seed_everything(seed, verbose=False)
-        network = _build(task, model, plan)
-        unfreezing.bind(extra, model, network)
-        extra += [*adalora.callbacks(network), *compiling.callbacks(wanted=spec.compile)]
-        optimization = Optimization(
-            optimizer=spec.optimizer, scheduler=spec.scheduler, components=components,
-            layer_decay=spec.layer_decay, lr_by_name=spec.lr_by_name,
-        )  # fmt: skip
-        optimization.check(network)
+        network, optimization = _network(task, model, spec, plan, extra, components)
         kept = frozen.plan(
             task=task, model=model, network=network, spec=spec, encoded=plan.encoded,
             callbacks=extra, derive=derive,
         )  # fmt: skip
         if kept is not None:
             task, plan = kept.task, replace(plan, encoded=kept.encoded)
-        learner = Learner(
-            task=task, head=plan.head, network=network, optimization=optimization
-        )  # fmt: skip
+        learner = Learner(task=task, head=plan.head, network=network, optimization=optimization)
         checkpoints = Checkpoints(
             folder / "checkpoints", model.save, plan.head, monitor=spec.monitor,
             mode=resolve_mode(spec.monitor, spec.mode), top_k=spec.top_k,
@@ -166,10 +145,7 @@ def fit(
             train=plan.encoded[spec.train_split], valid=plan.encoded.get(spec.valid_split),
             drawing=plan.drawing, world_size=trainer.world_size,
         )  # fmt: skip
-        check_places(spec.pad_to, network)
-        sizes = {"batches": len(loaded.batches), "accumulation": loaded.accumulation}
-        check_validations(spec, **sizes)
-        trainers.accumulate(trainer, spec, **sizes)
+        _settle_steps(trainer, spec, loaded, network)
         chosen = precision.settle(
             trainer, spec, task=task, network=network, sample=loaded.sample, folder=folder
         )
@@ -188,92 +164,33 @@ def fit(
     return replace(report, taken=taken, precision=precision.facts(trainer, chosen))
 
 
-@contextmanager
-def keyed(table: str, *, data: str = "train.data") -> Iterator[None]:
-    """Turn a component's parameter in an error into the recipe's key, `label` into `task.label`.
-
-    A component that blames `data` means the node whose output it got: the recipe's key `data`.
-    """
-    try:
-        yield
-    except DataError as error:
-        if error.key is None or "." in error.key:
-            raise
-        key = data if error.key == "data" else f"{table}.{error.key}"
-        raise DataError(error.message, key=key, hint=error.hint) from error
-
-
-def require_split(data: Mapping[str, Dataset], name: str, *, key: str) -> Dataset:
-    """The split of that name; raises when there is none or when it is empty."""
-    if name not in data:
-        message = f"the data have no split {name!r}; splits: {', '.join(data)}"
-        near = did_you_mean(name, data)
-        raise DataError(message, key=key, hint=near if near.startswith("did") else None)
-    if not len(data[name]):
-        raise DataError(f"split {name!r} has no rows", key=key)
-    return data[name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What the data and the task decide before a model is there."""
-
-    head: Head
-    names: list[str]
-    """Names of the metrics that will be reported."""
-
-    encoded: Mapping[str, Dataset]
-
-    drawing: Drawing
-    """Which of the train rows an epoch sees."""
-
-
-def revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
-    """The spec with secrets and the run's folder put in."""
-
-    def shown(component: Component) -> Component:
-        return replace(component, params=reveal(component.params, run_dir=str(folder)))
-
-    return replace(
-        spec, optimizer=shown(spec.optimizer), scheduler=shown(spec.scheduler),
-        trainer=reveal(spec.trainer, run_dir=str(folder)),
-        callbacks={name: shown(component) for name, component in spec.callbacks.items()},
-        loggers={name: shown(component) for name, component in spec.loggers.items()},
+def _network(
+    task: Task, model: Model, spec: TrainSpec, plan: Plan, callbacks: list[pl.Callback],
+    components: Components,
+) -> tuple[nn.Module, Optimization]:  # fmt: skip
+    """The network and how its weights are updated; adds the callbacks that the network itself needs."""
+    network = build(task, model, plan)
+    unfreezing.bind(callbacks, model, network)
+    callbacks += [*adalora.callbacks(network), *compiling.callbacks(wanted=spec.compile)]
+    optimization = Optimization(
+        optimizer=spec.optimizer, scheduler=spec.scheduler, components=components,
+        layer_decay=spec.layer_decay, lr_by_name=spec.lr_by_name,
     )  # fmt: skip
+    optimization.check(network)
+    return network, optimization
 
 
-def _prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> _Plan:
-    splits = _require_splits(data, spec)
-    with keyed("task"):
-        head = task.head(splits)
-        names = metric_names(task.meters(head))
-        check_monitor(spec.monitor, names, key="train.monitor")
-        encoded = {name: task.encode(rows, head, split=name) for name, rows in splits.items()}
-    train = spec.train_split
-    drawing = make_drawing(spec, task, encoded[train], splits[train])
-    if spec.device_batch_size is None and spec.batching != "tokens":
-        check_validations(spec, batches=-(-drawing.rows // spec.batch_size))
-    return _Plan(head=head, names=names, encoded=encoded, drawing=drawing)
+def _settle_steps(
+    trainer: pl.Trainer, spec: TrainSpec, loaded: TrainData, network: nn.Module
+) -> None:
+    """Have the Trainer make the steps that the batches come to."""
+    check_places(spec.pad_to, network)
+    sizes = {"batches": len(loaded.batches), "accumulation": loaded.accumulation}
+    check_validations(spec, **sizes)
+    trainers.accumulate(trainer, spec, **sizes)
 
 
-def _build(task: Task, model: Model, plan: _Plan) -> nn.Module:
-    """The network in training mode: a pretrained one comes in the other, and Lightning keeps it."""
-    with keyed("model"):
-        network = model.build(plan.head)
-    with keyed("task"):
-        for split, rows in plan.encoded.items():
-            task.check(network, rows, split=split)
-    return network.train()
-
-
-def _require_splits(data: Mapping[str, Dataset], spec: TrainSpec) -> dict[str, Dataset]:
-    require_split(data, spec.train_split, key="train.train_split")
-    if spec.valid_split:
-        require_split(data, spec.valid_split, key="train.valid_split")
-    return splits_of(data, spec)
-
-
-def _facts(spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: _Plan) -> str:
+def _facts(spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: Plan) -> str:
     rows = ", ".join(f"{len(rows):,} rows of {name}" for name, rows in plan.encoded.items())
     parameters = sum(p.numel() for p in network.parameters())
     size = f"{parameters / 1e6:,.1f} M" if parameters >= 1e6 else f"{parameters:,}"
@@ -303,7 +220,9 @@ def _report(
         best_value=checkpoints.best_value,
         best_step=checkpoints.best_step or 0,
         stopped=why_stopped(trainer, spec, checkpoints),
-        examples_per_second=progress.rows_seen * trainer.world_size / max(progress.train_seconds, 1e-9),
+        examples_per_second=progress.rows_seen
+        * trainer.world_size
+        / max(progress.train_seconds, 1e-9),
         batch_fill=loaded.fill.share,
         checkpoints=checkpoints.kept,
         model_folder=checkpoints.best,

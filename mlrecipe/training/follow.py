@@ -18,8 +18,8 @@ from mlrecipe.recipe.project import project_of
 from mlrecipe.runs import manifest
 from mlrecipe.store.records import from_bytes
 from mlrecipe.store.store import Store
-from mlrecipe.training import distributed
-from mlrecipe.training.job import Order
+from mlrecipe.training.devices import distributed
+from mlrecipe.training.devices.job import Order
 
 _POLL = 0.5
 """Seconds between two looks at whether the process that started this one lives."""

@@ -12,9 +12,9 @@ from torchmetrics import MeanMetric, Metric
 
 from mlrecipe import events
 from mlrecipe.interfaces import Head, StepOutput, Task
-from mlrecipe.training import distributed
 from mlrecipe.training.data import TrainData
-from mlrecipe.training.dealing import counts
+from mlrecipe.training.devices import distributed
+from mlrecipe.training.devices.dealing import counts
 from mlrecipe.training.optimization import Optimization, check_closure
 from mlrecipe.training.schedules import warn_of_warmup
 from mlrecipe.training.watch import Collapse

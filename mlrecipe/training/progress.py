@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mlrecipe import events
 from mlrecipe.training.batching.fill import Fill
-from mlrecipe.training.checkpoints import metrics_of
+from mlrecipe.training.keeping.checkpoints import metrics_of
 from mlrecipe.training.memory import memory
 
 _LOSS_EVERY = 10

@@ -24,7 +24,7 @@ from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
 from mlrecipe.training.batching.rows import Table
-from mlrecipe.training.fit import keyed, require_split
+from mlrecipe.training.preparing import keyed, require_split
 from mlrecipe.training.test import test as run_test
 
 PREDICTIONS = "left-out.arrow"

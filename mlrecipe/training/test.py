@@ -16,15 +16,16 @@ from datasets import Dataset
 from mlrecipe import events
 from mlrecipe.interfaces import Head, Model, Task
 from mlrecipe.recipe.schema import TestSpec
-from mlrecipe.training import frozen, precision
 from mlrecipe.training import trainer as trainers
-from mlrecipe.training.checkpoints import metrics_of, read_record
 from mlrecipe.training.checks import check_trainer
 from mlrecipe.training.data import test_loader
-from mlrecipe.training.dealing import Dealt
-from mlrecipe.training.fit import keyed, require_split
+from mlrecipe.training.devices import precision
+from mlrecipe.training.devices.dealing import Dealt
+from mlrecipe.training.frozen import layers as frozen
+from mlrecipe.training.keeping.checkpoints import metrics_of, read_record
 from mlrecipe.training.module import Learner
 from mlrecipe.training.predictions import Predictions, merge, part
+from mlrecipe.training.preparing import keyed, require_split
 from mlrecipe.training.progress import TestProgress
 
 

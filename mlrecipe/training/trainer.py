@@ -19,10 +19,10 @@ from pytorch_lightning.loggers.logger import Logger
 
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component, TrainSpec
-from mlrecipe.training import parts, precision
 from mlrecipe.training.checks import check_monitor, limited, resolve_mode
-from mlrecipe.training.distributed import launch_with
-from mlrecipe.training.logs import Log
+from mlrecipe.training.devices import parts, precision
+from mlrecipe.training.devices.distributed import launch_with
+from mlrecipe.training.keeping.logs import Log
 from mlrecipe.training.optimization import Components
 from mlrecipe.training.validations import Validations
 

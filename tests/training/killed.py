@@ -13,8 +13,8 @@ import torch
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.recipe.schema import Component
-from mlrecipe.training import states
 from mlrecipe.training.fit import fit
+from mlrecipe.training.keeping import states
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 # A server that has imported everything once: processes then start in no time.

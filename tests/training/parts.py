@@ -16,8 +16,8 @@ from transformers import BertConfig, BertModel
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.recipe.schema import Component
-from mlrecipe.training import states
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.keeping import states
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 

@@ -16,9 +16,9 @@ from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.errors import DataError
 from mlrecipe.recipe.schema import Component
-from mlrecipe.training import states
-from mlrecipe.training.averaging import StochasticWeightAveraging
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.keeping import states
+from mlrecipe.training.keeping.averaging import StochasticWeightAveraging
 from tests.training.killed import files_of
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 

@@ -13,7 +13,7 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.recipe.layers import Layer, merge
 from mlrecipe.recipe.load import load
 from mlrecipe.recipe.resolved import resolved, to_toml
-from mlrecipe.training.rules_batches import problems
+from mlrecipe.training.rules.batches import problems
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"tokens_per_batch": 4096}, "tokens_per_batch", "unless `batching = 'tokens'`"),

@@ -20,9 +20,9 @@ from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.errors import TrainingError
 from mlrecipe.interfaces import Head
-from mlrecipe.training import exchange
-from mlrecipe.training.checkpoints import Checkpoints, read_record
 from mlrecipe.training.fit import fit
+from mlrecipe.training.keeping import exchange
+from mlrecipe.training.keeping.checkpoints import Checkpoints, read_record
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 HEAD = Head(problem_type="single_label_classification", labels=("no", "yes"))

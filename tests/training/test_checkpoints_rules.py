@@ -8,7 +8,7 @@ import pytest
 
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.recipe.layers import Layer, merge
-from mlrecipe.training.rules_keeping import problems
+from mlrecipe.training.rules.keeping import problems
 
 
 @pytest.mark.parametrize(

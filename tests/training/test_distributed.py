@@ -24,11 +24,11 @@ from torch.utils.data import DataLoader
 from mlrecipe.cli.app import run as command
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.scaffold.project import create
-from mlrecipe.training import ranks
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.batching.samplers import FileBatches
-from mlrecipe.training.dealing import Dealt, counts
-from mlrecipe.training.observer import Observer
+from mlrecipe.training.devices import ranks
+from mlrecipe.training.devices.dealing import Dealt, counts
+from mlrecipe.training.devices.observer import Observer
 from mlrecipe.training.predictions import Predictions, merge, part
 
 pytestmark = pytest.mark.heavy

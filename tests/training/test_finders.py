@@ -8,7 +8,8 @@ import torch
 
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
-from mlrecipe.training import bench, finders, memory
+from mlrecipe.training import memory
+from mlrecipe.training.finding import bench, finders
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 

@@ -25,8 +25,8 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component
 from mlrecipe.registry import Kind, registries
-from mlrecipe.training.checkpoints import read_record
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.keeping.checkpoints import read_record
 from mlrecipe.training.trainer import train_arguments
 from tests.training.tiny import LABELS, components, make_rows, make_spec, make_splits
 

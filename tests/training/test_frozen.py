@@ -24,9 +24,10 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Task
 from mlrecipe.pipeline.derived import Derivation
 from mlrecipe.recipe.schema import Component, TrainSpec
-from mlrecipe.training import frozen, states
 from mlrecipe.training.batching.rows import Rows
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.frozen import layers as frozen
+from mlrecipe.training.keeping import states
 from tests.training.tiny import (
     LABELS,
     PLACES,

@@ -17,7 +17,8 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Parts
 from mlrecipe.recipe.layers import Layer, merge
 from mlrecipe.recipe.schema import Component, TestSpec
-from mlrecipe.training import adalora, rules_models
+from mlrecipe.training import adalora
+from mlrecipe.training.rules import models as rules_models
 from mlrecipe.training.test import test as run_test
 from tests.builtin.models.networks import HEAD, learn
 from tests.training.parts import Watch, stop_and_resume, train, weights, write_encoder

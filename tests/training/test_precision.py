@@ -19,10 +19,11 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import StepOutput
 from mlrecipe.recipe.layers import Layer, Tree, merge
 from mlrecipe.recipe.schema import TestSpec
-from mlrecipe.training import precision, rules_devices
 from mlrecipe.training import trainer as trainers
+from mlrecipe.training.devices import precision
+from mlrecipe.training.devices.precision import Choice
 from mlrecipe.training.fit import FitReport, fit
-from mlrecipe.training.precision import Choice
+from mlrecipe.training.rules import devices as rules_devices
 from mlrecipe.training.test import test as run_test
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 

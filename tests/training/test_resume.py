@@ -23,8 +23,8 @@ from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.errors import Terminated, TrainingError
 from mlrecipe.recipe.schema import Component
-from mlrecipe.training import states
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.keeping import states
 from mlrecipe.training.signals import Stop
 from tests.training import killed
 from tests.training.tiny import LABELS, components, make_spec, make_splits, write_tiny
@@ -456,7 +456,7 @@ def test_a_loader_that_cannot_be_told_its_place_goes_on_from_its_epoch(
 
 
 def _own(run: Path, *, kill_at: int | None, state: Path | None = None) -> torch.Tensor:
-    from mlrecipe.training.resume import Resume
+    from mlrecipe.training.keeping.resume import Resume
     from mlrecipe.training.trainer import make_trainer, quiet
     from mlrecipe.training.trainer import run as run_trainer
 

@@ -14,8 +14,8 @@ from mlrecipe import events
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.recipe.schema import Component, TestSpec
-from mlrecipe.training.checkpoints import read_record
 from mlrecipe.training.fit import fit
+from mlrecipe.training.keeping.checkpoints import read_record
 from mlrecipe.training.test import test as run_test
 from mlrecipe.training.watch import NotFinite, Predicted
 from tests.training.tiny import LABELS, components, make_spec, make_splits

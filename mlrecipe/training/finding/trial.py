@@ -18,9 +18,9 @@ from mlrecipe.recipe.project import MARKERS
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
-from mlrecipe.training import distributed, ranks
+from mlrecipe.training.conduct import blaming, describe, judging, learning, order_of
+from mlrecipe.training.devices import distributed, ranks
 from mlrecipe.training.signals import Stop
-from mlrecipe.training.stages import _blaming, _describe, _judging, _learning, _order
 from mlrecipe.training.watch import COLLAPSED
 
 Metrics = Mapping[str, float]
@@ -40,14 +40,14 @@ def train(
     seed = recipe.seed if recipe.train.seed is None else recipe.train.seed
     with _aside(request) as folder, _placing(request), _calm():
         run = _run(folder / "train")
-        with _blaming("training", request):
-            learn = _learning(request, records, store)
-            _describe(run, request, records, [recipe.train.data])
-            with distributed.stage(lambda: _order("train", run, request, records)):
+        with blaming("training", request):
+            learn = learning(request, records, store)
+            describe(run, request, records, [recipe.train.data])
+            with distributed.stage(lambda: order_of("train", run, request, records)):
                 report = learn(seed=seed, folder=run.folder, state=None, stop=Stop())
         found: dict[str, Metrics] = {"train": dict(report.best_metrics)}
-        with _blaming("testing", request):
-            judge = _judging(request, records, store)
+        with blaming("testing", request):
+            judge = judging(request, records, store)
         if needs_test or _has_split(judge, recipe.test.split):
             found["test"] = _test(request, records, judge, report.checkpoints["best"], folder)
         return found
@@ -62,8 +62,8 @@ def test(
         MlrecipeError: what the stage itself would raise.
     """
     with _aside(request) as folder, _placing(request), _calm():
-        with _blaming("testing", request):
-            judge = _judging(request, records, store)
+        with blaming("testing", request):
+            judge = judging(request, records, store)
         return {"test": _test(request, records, judge, checkpoint, folder)}
 
 
@@ -77,9 +77,9 @@ def _test(
     run = _run(folder / "test")
     if _is_alone(recipe.train.trainer) and _has_split(judge, recipe.test.split):
         judge = _with_one_batch(judge, recipe.test.split, recipe.test.batch_size)
-    with _blaming("testing", request):
-        _describe(run, request, records, [recipe.test.data or recipe.train.data])
-        order = partial(_order, "test", run, request, records, checkpoint=str(checkpoint))
+    with blaming("testing", request):
+        describe(run, request, records, [recipe.test.data or recipe.train.data])
+        order = partial(order_of, "test", run, request, records, checkpoint=str(checkpoint))
         with distributed.stage(order):
             metrics: Metrics = judge(checkpoint=checkpoint, folder=run.folder).metrics
     return metrics

@@ -13,7 +13,7 @@ from mlrecipe.errors import RequestError, Terminated, TrainingError
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.project import shown
 from mlrecipe.runs.run import Run
-from mlrecipe.training import restoring, states
+from mlrecipe.training.keeping import restoring, states
 
 
 def state_of(run: Run) -> Path | None:

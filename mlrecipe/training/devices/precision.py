@@ -19,8 +19,8 @@ from mlrecipe import events
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Task
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.training import distributed
-from mlrecipe.training.rules_devices import AUTO, SHORT
+from mlrecipe.training.devices import distributed
+from mlrecipe.training.rules.devices import AUTO, SHORT
 
 KEY = "train.trainer.precision"
 _FILE = "precision.json"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mlrecipe import events
 from mlrecipe.training.batching.rows import Table
-from mlrecipe.training.bench import Bench
+from mlrecipe.training.finding.bench import Bench
 from mlrecipe.training.memory import MARGIN, room_on
 
 _SMOOTH = 0.9

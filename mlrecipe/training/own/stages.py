@@ -22,14 +22,16 @@ from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.schema import Component, TestSpec, TrainSpec
 from mlrecipe.registry import Kind
-from mlrecipe.training import resume, watch
 from mlrecipe.training import trainer as trainers
-from mlrecipe.training.checkpoints import read_record
+from mlrecipe.training import watch
 from mlrecipe.training.checks import check_trainer, resolve_mode
-from mlrecipe.training.fit import FitReport, revealed, why_stopped
+from mlrecipe.training.fit import FitReport, why_stopped
+from mlrecipe.training.keeping import resume
+from mlrecipe.training.keeping.checkpoints import read_record
 from mlrecipe.training.optimization import Components
-from mlrecipe.training.own_checkpoints import ModuleCheckpoints, Weights, metrics_of
-from mlrecipe.training.own_progress import ModuleProgress, ModuleTestProgress
+from mlrecipe.training.own.checkpoints import ModuleCheckpoints, Weights, metrics_of
+from mlrecipe.training.own.progress import ModuleProgress, ModuleTestProgress
+from mlrecipe.training.preparing import revealed
 from mlrecipe.training.signals import Stop
 from mlrecipe.training.test import TestReport
 from mlrecipe.training.watch import Watch

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.data import extract_batch_size
 from torch import Tensor
 
 from mlrecipe import events
-from mlrecipe.training.own_checkpoints import metrics_of
+from mlrecipe.training.own.checkpoints import metrics_of
 
 _LOSS_EVERY = 10
 """Steps between two looks at the loss: each waits for the device."""

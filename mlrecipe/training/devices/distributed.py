@@ -27,9 +27,10 @@ from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from mlrecipe.errors import DataError, MlrecipeError, Terminated, TrainingError
-from mlrecipe.training import ranks, rules_devices
-from mlrecipe.training.job import LOOK, Job, Order
-from mlrecipe.training.observer import Observer
+from mlrecipe.training.devices import ranks
+from mlrecipe.training.devices.job import LOOK, Job, Order
+from mlrecipe.training.devices.observer import Observer
+from mlrecipe.training.rules import devices as rules_devices
 
 _PATIENCE = timedelta(hours=24)
 """How long a process waits for the first one, which may have data to prepare."""

@@ -18,8 +18,8 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Freezable, Model, Task, Trunk
 from mlrecipe.pipeline.derived import Derivation
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.training.recording import Recorder, rows_digest
-from mlrecipe.training.replaying import FrozenTask, Part, States, numbered
+from mlrecipe.training.frozen.recording import Recorder, rows_digest
+from mlrecipe.training.frozen.replaying import FrozenTask, Part, States, numbered
 from mlrecipe.training.unfreezing import GradualUnfreezing
 
 _OP = "frozen"

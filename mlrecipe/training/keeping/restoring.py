@@ -19,7 +19,7 @@ from torchmetrics import Metric
 
 import mlrecipe
 from mlrecipe.errors import TrainingError
-from mlrecipe.training import states
+from mlrecipe.training.keeping import states
 
 
 class Clock:

@@ -20,10 +20,10 @@ from torch import nn
 from mlrecipe import events
 from mlrecipe.errors import TrainingError
 from mlrecipe.interfaces import Head
-from mlrecipe.training.averaging import averaged
-from mlrecipe.training.exchange import exchange, mend
+from mlrecipe.training.keeping.averaging import averaged
+from mlrecipe.training.keeping.exchange import exchange, mend
+from mlrecipe.training.keeping.states import sync
 from mlrecipe.training.signals import Stop
-from mlrecipe.training.states import sync
 from mlrecipe.training.watch import NotFinite
 
 RECORD = "checkpoint.json"

@@ -19,8 +19,8 @@ from mlrecipe.interfaces import Model, Task
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.data import TrainData
-from mlrecipe.training.fit import _build, _prepare, keyed, revealed
 from mlrecipe.training.optimization import Components, Optimization
+from mlrecipe.training.preparing import build, keyed, prepare, revealed
 from mlrecipe.training.settling import settle
 
 
@@ -98,9 +98,9 @@ def bench(
         )
         with keyed("task"):
             task, _ = settle(task, spec, data)
-        plan = _prepare(task, replace(spec, monitor="train/loss"), data)
+        plan = prepare(task, replace(spec, monitor="train/loss"), data)
         pl.seed_everything(seed, verbose=False)
-        network = _build(task, model, plan)
+        network = build(task, model, plan)
         optimization = Optimization(
             optimizer=spec.optimizer, scheduler=spec.scheduler, components=components,
             layer_decay=spec.layer_decay, lr_by_name=spec.lr_by_name,

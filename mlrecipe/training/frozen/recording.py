@@ -21,7 +21,7 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Task, Trunk
 from mlrecipe.training.batching.rows import Rows
 from mlrecipe.training.batching.samplers import SortedBatches
-from mlrecipe.training.replaying import FrozenTask, States
+from mlrecipe.training.frozen.replaying import FrozenTask, States
 
 _PLACES = 8192
 """Rows times tokens of a batch; about as many as a processor works on at full speed."""

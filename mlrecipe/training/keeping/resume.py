@@ -21,9 +21,9 @@ from pytorch_lightning.loggers.logger import Logger
 from mlrecipe import events
 from mlrecipe.errors import TrainingError
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.training import logs, randomness, states
-from mlrecipe.training.averaging import learning
-from mlrecipe.training.restoring import (
+from mlrecipe.training.keeping import logs, randomness, states
+from mlrecipe.training.keeping.averaging import learning
+from mlrecipe.training.keeping.restoring import (
     Clock,
     States,
     can_keep,

@@ -15,9 +15,9 @@ from torch import Tensor
 from mlrecipe import events
 from mlrecipe.errors import DataError, TrainingError, did_you_mean
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.training import states
-from mlrecipe.training.averaging import averaged
-from mlrecipe.training.checkpoints import Checkpoints
+from mlrecipe.training.keeping import states
+from mlrecipe.training.keeping.averaging import averaged
+from mlrecipe.training.keeping.checkpoints import Checkpoints
 
 WEIGHTS, REST = "model.safetensors", "rest.pt"
 _LEFT_OUT = (

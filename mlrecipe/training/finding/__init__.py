@@ -1,0 +1,1 @@
+"""Trials that find a learning rate or a batch size."""

@@ -1,0 +1,1 @@
+"""What is kept of a training: checkpoints, and the states that an interrupted one goes on from."""

@@ -1,0 +1,1 @@
+"""LightningModules and LightningDataModules of the user's own."""
