@@ -46,7 +46,7 @@ class Output:
 
 
 def save(value: Any, name: str, format_: Format, *, draft: Path, paths: Layout) -> Output:
-    """Write the value under `draft`, and move it to its place, if it is not for its record.
+    """Write the value into the folder `draft`, and move it to its place, if it is not for its record.
 
     Raises:
         OSError: the store cannot be written.

@@ -76,6 +76,7 @@ def save(data: Dataset, folder: Path) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as root:
         began = time.perf_counter()
         paths, draft = Layout(Path(root)), Path(root) / "draft"
+        draft.mkdir()
         outputs.save(data, "dataset", DatasetFormat(), draft=draft, paths=paths)
         return time.perf_counter() - began
 
