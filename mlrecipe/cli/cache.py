@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -13,10 +14,11 @@ from mlrecipe.cli.holdings import short
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
+from mlrecipe.cli.stores import looked_at
 from mlrecipe.pipeline import roots
 from mlrecipe.recipe.project import shown
 from mlrecipe.store import usage
-from mlrecipe.store.usage import Census
+from mlrecipe.store.usage import Census, NodeKey
 from mlrecipe.store.verify import Finding, Verification
 from mlrecipe.store.verify import verify as read_everything
 
@@ -38,7 +40,7 @@ def du(as_json: Json = False) -> None:
 
     Example: mlrecipe cache du
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     found = usage.census(session.store)
     facts = _usage(session, found)
     if as_json:
@@ -50,25 +52,28 @@ def du(as_json: Json = False) -> None:
 def verify(ctx: typer.Context, as_json: Json = False) -> None:
     """Read every byte of the store and compare it with what was written; exits 1 if anything is wrong.
 
-    What is damaged is moved to the store's quarantine; the next run computes it again.
+    What is damaged is moved to the store's quarantine, and what is gone is noted as gone; the next run
+    computes again what it needs of that. A second `verify` finds nothing any more.
 
     Example: mlrecipe cache verify
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     began = time.perf_counter()
     with live(ctx.obj):
         report = read_everything(session.store, told=_Told())
     seconds = time.perf_counter() - began
+    lost = {key for finding in report.findings for key in finding.users}
+    needed = roots.to_compute(session.store, session.project, lost)
     if as_json:
-        render.document(_verified(report, seconds))
+        render.document(_verified(report, seconds, needed))
     else:
-        _show_verified(session, report, seconds)
+        _show_verified(session, report, seconds, needed)
     if report.findings:
         raise typer.Exit(1)
 
 
 def _usage(session: Session, found: Census) -> dict[str, Any]:
-    parts = usage.parts(found.paths)
+    parts = usage.sizes(session.store)
     gone = roots.recipes_gone(found, session.project)
     shares = usage.shares(found)
     unused = [share for share in shares if not share.recipes]
@@ -159,7 +164,7 @@ class _Told:
         events.emit(events.Progress(done // 10**6, total // 10**6, "MB"))
 
 
-def _verified(report: Verification, seconds: float) -> dict[str, Any]:
+def _verified(report: Verification, seconds: float, needed: Sequence[NodeKey]) -> dict[str, Any]:
     return {
         "ok": not report.findings,
         "records": report.records,
@@ -170,16 +175,20 @@ def _verified(report: Verification, seconds: float) -> dict[str, Any]:
             {
                 "kind": finding.kind, "name": finding.name, "problem": finding.problem,
                 "users": [list(key) for key in finding.users], "moved": finding.moved,
+                "settled": finding.is_settled,
             }
             for finding in report.findings
         ],
+        "recompute": [list(key) for key in needed],
         "unreferenced": [
             {"digest": digest, "bytes": item.bytes} for digest, item in report.unreferenced.items()
         ],
     }  # fmt: skip
 
 
-def _show_verified(session: Session, report: Verification, seconds: float) -> None:
+def _show_verified(
+    session: Session, report: Verification, seconds: float, needed: Sequence[NodeKey]
+) -> None:
     for finding in report.findings:
         render.out(_line(finding, session))
     if report.unreferenced:
@@ -194,13 +203,30 @@ def _show_verified(session: Session, report: Verification, seconds: float) -> No
         render.out(f"everything is as it was written: {read}")
         return
     render.out(f"{amounts.counted(len(report.findings), 'problem')} in {read}")
-    if any(finding.moved or finding.kind == "missing object" for finding in report.findings):
-        render.say("the next run computes again what it needs of it; `mlrecipe plan` says what")
+    if any(finding.is_settled for finding in report.findings):
+        render.say(_told_again(needed))
+    left = sum(not finding.is_settled for finding in report.findings)
+    if left:
+        render.say(f"the next verify finds {amounts.counted(left, 'problem')} of these again")
+
+
+def _told_again(needed: Sequence[NodeKey]) -> str:
+    """What the loss costs."""
+    if not needed:
+        return "no recipe here, as it stands, needs what is lost; one that does computes it again"
+    recipes: dict[str, list[str]] = {}
+    for recipe, node in needed:
+        recipes.setdefault(recipe, []).append(node)
+    told = "; ".join(f"{', '.join(nodes)} of {recipe}" for recipe, nodes in recipes.items())
+    return f"the next run computes again: {told}"
 
 
 def _line(finding: Finding, session: Session) -> str:
     users = ", ".join(f"{node} of {recipe}" for recipe, node in finding.users)
-    moved = f"; moved to {shown(finding.moved, here=session.here)}" if finding.moved else ""
+    subject = "its record moved" if finding.kind == "missing object" else "moved"
+    moved = f"; {subject} to {shown(finding.moved, here=session.here)}" if finding.moved else ""
+    if not finding.is_settled and finding.kind != "stray file":
+        moved = "; the store cannot be written, so that this stays as it is"
     name = finding.name if finding.kind == "stray file" else short(finding.name)
     return (
         f"{finding.kind} {name}" + (f" ({users})" if users else "") + f": {finding.problem}{moved}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 COMPLETE = "__complete"
@@ -16,6 +17,7 @@ def main() -> None:
         sys.exit(complete.main(sys.argv[2:]))
     from mlrecipe.cli import collector
 
+    _open_closed()
     collector.search_rarely()
     try:
         for stream in (sys.stdout, sys.stderr):  # whatever the terminal cannot show is written out
@@ -29,3 +31,15 @@ def main() -> None:
         sys.exit(130)
     finally:
         collector.end()
+
+
+def _open_closed() -> None:
+    """Have the three standard streams lead somewhere, where whoever started this has closed one.
+
+    Else the next file that is opened, of the store say, gets its number, and with it all that libraries print.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            stream = open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)

@@ -12,6 +12,7 @@ import typer
 from mlrecipe.cli import amounts, render
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
+from mlrecipe.cli.stores import looked_at
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.interfaces import Fingerprint
 from mlrecipe.recipe.project import shown
@@ -35,7 +36,11 @@ Results = Annotated[
 def list_(
     nodes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NODE]...", help="Only of these nodes.", show_default=False),
+        typer.Argument(
+            metavar="[NODE]...",
+            help="Only of these nodes, or with these first letters of their fingerprints.",
+            show_default=False,
+        ),
     ] = None,
     recipe: Recipe = None,
     as_json: Json = False,
@@ -44,15 +49,17 @@ def list_(
 
     Example: mlrecipe cache list tokens --recipe imdb.toml
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     found = usage.census(session.store)
-    entries = of_nodes(found, nodes or (), of_recipe(found, recipe, session))
+    keys = of_recipe(found, recipe, session)
+    entries = named(found, nodes, keys) if nodes else of_nodes(found, (), keys)
     entries.sort(key=lambda e: (e.record.recipe, e.record.node, -e.used))
     if as_json:
         render.document([_facts(entry, found) for entry in entries])
         return
     if not entries:
-        render.say(f"nothing is stored in {shown(session.store.root, here=session.here)}")
+        if session.store.root.is_dir():
+            render.say(f"nothing is stored in {shown(session.store.root, here=session.here)}")
         return
     now = time.time()
     header = ("recipe", "node", "op", "size", "age", "last used", "fingerprint", "")
@@ -70,18 +77,19 @@ def pin(
 
     Example: mlrecipe cache pin tokens
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     found = usage.census(session.store)
-    newest = set(found.newest.values()) | found.pins
-    for entry in named(found, results, of_recipe(found, recipe, session)):
-        fingerprint = entry.record.fingerprint
-        if remove:
+    if remove:
+        keys = of_recipe(found, recipe, session)
+        for fingerprint in _pinned(found, results, keys):
             pins.unpin(session.store, fingerprint)
-        elif fingerprint in newest or entry.record.node not in results:
-            pins.pin(session.store, fingerprint)
-            render.say(
-                f"pinned {entry.record.node} of {entry.record.recipe} ({short(fingerprint)})"
-            )
+            render.say(f"unpinned {_shown(found, fingerprint)}")
+        return
+    for entry in _to_pin(found, results, of_recipe(found, recipe, session)):
+        pins.pin(session.store, entry.record.fingerprint)
+        render.say(f"pinned {_shown(found, entry.record.fingerprint)}")
+        if is_gone(entry, found):
+            render.warn(f"the output of {entry.record.node} is gone: only its record can be kept")
 
 
 def of_recipe(found: Census, recipe: str | None, session: Session) -> set[NodeKey] | None:
@@ -102,18 +110,20 @@ def of_recipe(found: Census, recipe: str | None, session: Session) -> set[NodeKe
 def of_nodes(
     found: Census, nodes: Iterable[str], keys: set[NodeKey] | None
 ) -> list[Entry]:  # fmt: skip
-    """The results of some nodes, or of all.
+    """The results of some nodes and of their shards, or of all.
 
     Raises:
         RequestError: there is none of one of them.
     """
     fitting = [e for e in found.entries.values() if keys is None or _keys(e, found) & keys]
-    known = {node for e in fitting for _, node in _keys(e, found)}
+    names = {e.record.fingerprint: names_of(e, found) for e in fitting}
+    known = {name for names_ in names.values() for name in names_}
     for node in nodes:
         if node not in known:
-            raise RequestError(f"nothing is stored of {node!r}", hint=did_you_mean(node, known))
+            hint = did_you_mean(node, {usage.whole(name) for name in known})
+            raise RequestError(f"nothing is stored of {node!r}", hint=hint)
     chosen = set(nodes)
-    return [e for e in fitting if not chosen or {node for _, node in _keys(e, found)} & chosen]
+    return [e for e in fitting if not chosen or names[e.record.fingerprint] & chosen]
 
 
 def named(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> list[Entry]:
@@ -125,12 +135,23 @@ def named(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> lis
     chosen: dict[Fingerprint, Entry] = {}
     for name in names:
         begun = [e for f, e in found.entries.items() if f.startswith(name)] if _is_hex(name) else []
-        is_node = any(node == name for _, node in found.newest)
+        is_node = any(name in (node, usage.whole(node)) for _, node in found.newest)
         if len(begun) > 1 and not is_node:
             raise RequestError(f"{name!r} begins {len(begun)} fingerprints", hint="type more of it")
         entries = of_nodes(found, [name], keys) if is_node or not begun else begun
         chosen.update((entry.record.fingerprint, entry) for entry in entries)
     return list(chosen.values())
+
+
+def names_of(entry: Entry, found: Census) -> set[str]:
+    """What a user may call a result: the nodes that made or use it, of a shard also the whole's."""
+    nodes = {node for _, node in _keys(entry, found)}
+    return nodes | {usage.whole(node) for node in nodes}
+
+
+def is_gone(entry: Entry, found: Census) -> bool:
+    """Whether a result has no output any more."""
+    return entry.record.value is None and entry.record.digest not in found.objects
 
 
 def short(fingerprint: str) -> str:
@@ -143,6 +164,55 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = render.columns([header, *rows])
     for number, line in enumerate(lines):
         render.out(line if number else render.styled(line, "bold"))
+
+
+def _to_pin(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> list[Entry]:
+    """What a user wants pinned: of a node the newest, and its shards only where there is no whole."""
+    chosen = named(found, names, keys)
+    newest = set(found.newest.values()) | found.pins
+    wholes = {node for entry in chosen for _, node in _keys(entry, found)}
+    return [
+        entry for entry in chosen
+        if not names_of(entry, found) & set(names)  # it is named by its fingerprint
+        or (entry.record.fingerprint in newest and not _is_part(entry, names, wholes))
+    ]  # fmt: skip
+
+
+def _is_part(entry: Entry, names: Sequence[str], wholes: set[str]) -> bool:
+    node = entry.record.node
+    return node not in names and usage.whole(node) != node and usage.whole(node) in wholes
+
+
+def _pinned(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> list[Fingerprint]:
+    """The pins that nodes or beginnings of fingerprints name.
+
+    Raises:
+        RequestError: one of them names none.
+    """
+    pinned: dict[Fingerprint, set[str]] = {}
+    for fingerprint in sorted(found.pins):
+        entry = found.entries.get(fingerprint)
+        if entry is None and keys is None:  # its record is gone
+            pinned[fingerprint] = set()
+        elif entry is not None and (keys is None or _keys(entry, found) & keys):
+            pinned[fingerprint] = names_of(entry, found)
+    known = {name for names_ in pinned.values() for name in names_}
+    chosen: dict[Fingerprint, None] = {}
+    for name in names:
+        begun = [f for f in pinned if f.startswith(name)] if _is_hex(name) else []
+        fitting = [f for f, names_ in pinned.items() if name in names_] or begun
+        if not fitting:
+            hint = did_you_mean(name, known or map(short, pinned)) if pinned else "nothing is"
+            raise RequestError(f"{name!r} is not pinned", hint=hint)
+        chosen.update(dict.fromkeys(fitting))
+    return list(chosen)
+
+
+def _shown(found: Census, fingerprint: Fingerprint) -> str:
+    entry = found.entries.get(fingerprint)
+    if entry is None:
+        return short(fingerprint)
+    return f"{entry.record.node} of {entry.record.recipe} ({short(fingerprint)})"
 
 
 def _means(recipe: str, name: str, session: Session) -> bool:
@@ -164,11 +234,10 @@ def _is_hex(text: str) -> bool:
 
 def _state(entry: Entry, found: Census) -> list[str]:
     record = entry.record
-    is_gone = record.value is None and record.digest not in found.objects
     states = {
         "pinned": record.fingerprint in found.pins,
         "newest": record.fingerprint in found.newest.values(),
-        "output is gone": is_gone,
+        "output is gone": is_gone(entry, found),
     }
     return [state for state, holds in states.items() if holds]
 

@@ -9,18 +9,24 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
-from mlrecipe.cli.options import Json
-from mlrecipe.cli.session import Session
-from mlrecipe.errors import RequestError
+from mlrecipe.cli.options import NONE, Json
+from mlrecipe.cli.session import Session, Settings
+from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.pipeline.lineage import Branch, Thing
 from mlrecipe.pipeline.lineage import lineage as trace
+from mlrecipe.pipeline.plan import plan
+from mlrecipe.recipe.schema import Overrides
+from mlrecipe.store.records import Record
 
 
 def lineage(
     ctx: typer.Context,
     what: Annotated[
         str,
-        typer.Argument(metavar="NODE|RUN|DIGEST", help="A node, a run, or the start of a digest."),
+        typer.Argument(
+            metavar="NODE|RUN|FILE|DIGEST",
+            help="A node, a run, a file that a node read, or the start of a digest.",
+        ),
     ],
     recipe: Annotated[
         str | None,
@@ -30,16 +36,21 @@ def lineage(
             show_default=False,
         ),
     ] = None,
+    overrides: Overrides = NONE,
     as_json: Json = False,
 ) -> None:
-    """Show what a node's output, a run or a checkpoint was made from, and what was made from it.
+    """Show what an output, a run, a file or a checkpoint was made from, and what was made from it.
 
-    Reads records and run directories; asks nothing of any network.
+    Of a node it is the output that was made or used last; with --set and its like, the one that the changed
+    recipe gives. Reads records and run directories; asks nothing of any network.
 
-    Examples: mlrecipe lineage tokens imdb.toml; mlrecipe lineage 3f9c2a
+    Examples: mlrecipe lineage tokens imdb.toml; mlrecipe lineage data/train.csv; mlrecipe lineage 3f9c2a
     """
+    if recipe is not None and what.endswith(".toml") and not recipe.endswith(".toml"):
+        raise RequestError("the node comes first", hint=f"mlrecipe lineage {recipe} {what}")
     session, name = _session(recipe)
-    found = trace(what, project=session.project, store=session.store, recipe=name)
+    chosen = _chosen(what, session, ctx.obj, overrides) if overrides != NONE else what
+    found = trace(chosen, project=session.project, store=session.store, recipe=name)
     if as_json:
         render.document(
             {
@@ -54,6 +65,22 @@ def lineage(
         render.out(f"\n{title}" + ("" if branches else ": nothing"))
         for text, thing in render_rows(branches):
             render.out(f"  {text}{_line(thing)}")
+
+
+def _chosen(node: str, session: Session, settings: Settings, overrides: Overrides) -> Record:
+    """The output of a node of the changed recipe."""
+    request = session.open(overrides, settings=settings)
+    if node not in request.graph.nodes:
+        raise RequestError(
+            f"no node {node!r}, and only of nodes does a change of the recipe choose the output",
+            hint=did_you_mean(node, request.graph.nodes),
+        )
+    step = plan(request, session.store, nodes=[node]).by_node[node]
+    if step.record is None:
+        raise RequestError(
+            f"no output of {node!r} with these changes is stored", hint="mlrecipe prepare makes it"
+        )
+    return step.record
 
 
 def _session(recipe: str | None) -> tuple[Session, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -81,13 +82,23 @@ Update = Annotated[
     ),
 ]
 
+
+def _jobs(text: str | int) -> int:
+    with suppress(ValueError):
+        if (count := int(text)) >= 0:
+            return count
+    raise typer.BadParameter(
+        f"{str(text)!r} is no number of jobs: write 1 or more, or 0 for as many as there are cores"
+    )
+
+
 Jobs = Annotated[
     int,
     typer.Option(
         "--jobs",
         "-j",
         metavar="N",
-        min=0,
+        parser=_jobs,
         help="Run up to N nodes or shards at once, in processes of their own; 0: as many as there are cores.",
     ),
 ]

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from mlrecipe.cli import amounts, render
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import NONE, Json, RecipeArgument
 from mlrecipe.cli.session import Session, Settings
+from mlrecipe.cli.stores import check, looked_at
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.store.records import Record
@@ -80,19 +82,20 @@ def push(
     from mlrecipe.store.remote import Remote
 
     began = time.perf_counter()
-    session = Session.in_folder() if recipe is None else Session.of(recipe)
+    session = looked_at(Session.in_folder() if recipe is None else Session.of(recipe))
     if recipe is None and overrides != NONE:
         raise RequestError("a recipe is changed, but none is named", hint="name it with --recipe")
+    _check_remote(remote, session, f"cache push REMOTE {remote}")
     if recipe is None:
         chosen = _newest(session, nodes or ())
     else:
         chosen = _of_recipe(session, nodes or (), overrides, ctx.obj)
     done = _Done()
     place = Remote(remote, told=done.add)
-    using = nullcontext() if is_dry else session.store.using(chosen)
+    using = nullcontext() if is_dry or not chosen else session.store.using(chosen)
     with live(ctx.obj), using:
         done.begin("push", chosen, f"to {place.shown}")
-        if not is_dry:
+        if chosen and not is_dry:
             place.make()
         moved = [
             place.push(session.store, record, replace=replace, is_dry=is_dry) for record in chosen
@@ -140,6 +143,8 @@ def pull(
 
     began = time.perf_counter()
     session = Session.of(recipe)
+    check(session)
+    _check_remote(remote, session, f"cache pull REMOTE {recipe} {remote}")
     request = session.open(overrides, settings=ctx.obj)
     if not is_dry:
         request = session.pin(request, settings=ctx.obj, nodes=nodes or (), with_stages=False)
@@ -157,6 +162,33 @@ def pull(
         [_row(g.node, g) for g in got], place.shown, ctx.obj,
         as_json=as_json, is_dry=is_dry, began=began,
     )  # fmt: skip
+
+
+def _check_remote(remote: str, session: Session, meant: str) -> None:
+    """Refuse what is no remote: a node, unless there is such a folder, a file, the store itself.
+
+    Raises:
+        RequestError: it is one of these.
+    """
+    from mlrecipe.pipeline import roots
+
+    if "://" in remote:
+        return
+    path = Path(remote).expanduser()
+    if not remote.strip() or path.is_file():
+        what = "is a file, not a remote" if remote.strip() else "is no remote"
+        raise RequestError(
+            f"{remote!r} {what}", hint="name a folder, or a URL such as s3://bucket/x"
+        )
+    if path.is_dir() and session.store.root.is_dir() and path.samefile(session.store.root):
+        raise RequestError(f"the remote {remote!r} is the store of this project itself")
+    if "/" in remote or path.is_dir():
+        return
+    if remote in roots.known_nodes(session.store, session.project):
+        raise RequestError(
+            f"{remote!r} is a node, not a remote",
+            hint=f"mlrecipe {meant}, where REMOTE is a URL or a folder such as ./{remote}",
+        )
 
 
 class _Done:
@@ -184,7 +216,7 @@ def _newest(session: Session, nodes: Collection[str]) -> list[Record]:
     from mlrecipe.store import usage
 
     found = usage.census(session.store)
-    known = {node for _, node in found.newest}
+    known = {node for _, node in found.newest if usage.whole(node) == node}
     for node in nodes:
         if node not in known:
             raise RequestError(f"nothing is stored of {node!r}", hint=did_you_mean(node, known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from mlrecipe.cli.holdings import Recipe, Results, named, of_recipe, short, tabl
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
+from mlrecipe.cli.stores import looked_at
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import roots
 from mlrecipe.store import gc as collecting
@@ -73,7 +75,7 @@ def gc(
 
     Examples: mlrecipe cache gc; mlrecipe cache gc --max-size 10GB --yes
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     limits = Limits(
         max_bytes=None if max_size is None else amounts.size(max_size, "--max-size"),
         older_than=None if older_than is None else amounts.seconds(older_than, "--older-than"),
@@ -84,16 +86,17 @@ def gc(
     work = collecting.collect if acts else collecting.survey
     with live(ctx.obj):
         found, decision = work(session.store, find, limits)
-    after = sum(usage.parts(found.paths).values()) if acts else decision.bytes - decision.freed
-    is_over = limits.max_bytes is not None and after > limits.max_bytes
+    sizes = usage.sizes(session.store)
+    after = sum(sizes.values()) if acts else decision.bytes - decision.freed
+    over = 0 if limits.max_bytes is None else max(0, after - limits.max_bytes)
     if as_json:
-        render.document(_facts(decision, found, after=after, acts=acts))
+        facts = _facts(decision, found, after=after, acts=acts)
+        render.document(facts | {"bytes_index": sizes["index"], "bytes_over": over})
     else:
         _show_gc(decision, found, after=after, acts=acts, is_verbose=ctx.obj.is_verbose)
-    if is_over:
-        render.warn(f"the store takes more than {max_size}: nothing else may be removed")
-        if acts:
-            raise typer.Exit(1)
+    if over:
+        render.warn(_too_much(decision, after, after - over, sizes["index"], acts=acts))
+        raise typer.Exit(1)
 
 
 def rm(
@@ -105,18 +108,18 @@ def rm(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove the stored results of a node, whether something needs them or not; asks nothing.
+    """Remove the stored results of a node and its shards, needed or not; asks nothing.
 
     An output that other results have too stays.
 
     Examples: mlrecipe cache rm tokens --recipe imdb.toml; mlrecipe cache rm 3f2a91c0
     """
-    session = Session.in_folder()
+    session = looked_at(Session.in_folder())
     found = usage.census(session.store)
     entries = named(found, results, of_recipe(found, recipe, session))
     pinned = sorted(e.record.node for e in entries if e.record.fingerprint in found.pins)
     if pinned:
-        hint = f"mlrecipe cache pin --remove {pinned[0]}"
+        hint = f"mlrecipe cache pin --remove {shlex.quote(pinned[0])}"
         raise RequestError(f"{pinned[0]!r} is pinned", hint=hint)
     work = collecting.foresee if dry_run else collecting.discard
     with live(ctx.obj):
@@ -163,15 +166,28 @@ def _show_gc(
             record = found.entries[fingerprint].record
             render.out(f"  kept {record.node} of {record.recipe} ({short(fingerprint)}): {why}")
     if decision.kept:
-        counts = Counter(_class(why) for why in decision.kept.values())
-        told = ", ".join(f"{number:,} {why}" for why, number in counts.items())
-        render.out(f"kept: {told}")
+        render.out(f"kept: {_kept(decision)}")
     verb = "removed" if acts else "would remove"
-    render.out(
-        f"{verb} {_amount(decision)}; the store takes {render.size(after)}{'' if acts else ' then'}"
-    )
+    then = "" if acts else " then"
+    index = f", {render.size(decision.index)} of it index" if decision.index else ""
+    render.out(f"{verb} {_amount(decision)}; the store takes {render.size(after)}{then}{index}")
     if not acts and (decision.doomed or decision.garbage):
         render.say("nothing was removed; do it with --yes")
+
+
+def _too_much(decision: Decision, after: int, limit: int, index: int, *, acts: bool) -> str:
+    """That the store stays larger than it should be, and what keeps it so."""
+    verb = "takes" if acts else "would still take"
+    kept = f"what stays: {_kept(decision)}" if decision.kept else "no result is left"
+    return (
+        f"the store {verb} {render.size(after)}, more than {render.size(limit)}, and nothing else may be "
+        f"removed; {kept}; index: {render.size(index)}"
+    )
+
+
+def _kept(decision: Decision) -> str:
+    counts = Counter(_class(why) for why in decision.kept.values())
+    return ", ".join(f"{number:,} {why}" for why, number in counts.items())
 
 
 def _show_doomed(decision: Decision, found: Census) -> None:

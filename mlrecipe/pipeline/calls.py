@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.errors import DataError, MlrecipeError, OpError, RecipeError
+from mlrecipe.errors import DataError, MlrecipeError, OpError, RecipeError, StoreError, Terminated
 from mlrecipe.graph.graph import Node
 from mlrecipe.pipeline import blame, shards
 from mlrecipe.pipeline.request import Request
 from mlrecipe.pipeline.shards import Shard
 from mlrecipe.recipe.deferred import reveal
 from mlrecipe.registry import registries
+from mlrecipe.store.outputs import VERIFY
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
 
@@ -25,7 +26,7 @@ def call(
     store: Store,
     records: Mapping[str, Record],
     *,
-    scratch: Path,
+    scratch: Path | None,
     shard: Shard | None = None,
 ) -> Any:
     """What the op returns for its inputs, or for one shard of the first of them.
@@ -35,19 +36,24 @@ def call(
     """
     try:
         return _call(node, store, records, scratch, shard)
-    except DataError as error:
-        _let_go(error)
-        where = shards.place(shard, node, records) if shard else ""
-        raise placed(error, node, request, where=where) from error
-    except MlrecipeError as error:
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except StoreError as error:  # says itself what is damaged
         _let_go(error)
         raise
-    except Exception as error:
+    except BaseException as error:  # asyncio's and pytest's own are no `Exception`
+        where = shards.place(shard, node, records) if shard else ""
         cause = blame.cause_of(error, request.loaded.project)
+        failure = f"node {node.name!r} (op {node.spec.use!r}) failed at {cause}{where}"
+        failure = error.message if isinstance(error, OpError) else failure
         _let_go(error)
-        raise OpError(
-            f"node {node.name!r} (op {node.spec.use!r}) failed at {cause}", hint=blame.HINT
-        ) from error
+        if damaged := blame.damaged(node, records, store):
+            raise StoreError(f"{failure}; {damaged}", hint=VERIFY) from error
+        if isinstance(error, DataError):
+            raise placed(error, node, request, where=where) from error
+        if isinstance(error, MlrecipeError):
+            raise
+        raise OpError(failure, hint=blame.HINT) from error
 
 
 def placed(error: DataError, node: Node, request: Request, *, where: str = "") -> RecipeError:
@@ -60,8 +66,9 @@ def placed(error: DataError, node: Node, request: Request, *, where: str = "") -
 
 
 def _call(
-    node: Node, store: Store, records: Mapping[str, Record], scratch: Path, shard: Shard | None
-) -> Any:
+    node: Node, store: Store, records: Mapping[str, Record], scratch: Path | None,
+    shard: Shard | None,
+) -> Any:  # fmt: skip
     function = registries["op"].get(node.spec.use)
     # Loaded for this op alone: what one node does to an input no other ever sees.
     values = [store.load(records[i.node], entry=i.entry) for i in node.inputs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,15 @@ class Meter:
         """What has been used so far."""
         seconds, cpu = time.perf_counter() - self._began, _cpu() - self._cpu
         return Cost(seconds=seconds, cpu_seconds=cpu, peak_bytes=_growth(self._memory, _memory()))
+
+
+def gone_by(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that are in at least one of the spans, each from a beginning to an end."""
+    total, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
 
 
 def _cpu() -> float:

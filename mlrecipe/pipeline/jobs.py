@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from mlrecipe.graph import externals
 from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline import shards
 from mlrecipe.pipeline.calls import call, placed
-from mlrecipe.pipeline.cost import Cost, Meter
+from mlrecipe.pipeline.cost import Cost, Meter, gone_by
 from mlrecipe.pipeline.plan import Step, parts_with_inputs
 from mlrecipe.pipeline.request import Request
 from mlrecipe.pipeline.shards import Shard
@@ -115,13 +116,18 @@ def _run(job: Job, request: Request, store: Store) -> Record:
     reasons = "; ".join(job.step.reasons)
     events.emit(events.NodeStarted(job.label, reasons))
     meter = Meter()
-    with store.scratch() as scratch:  # until the output is stored: it may be mapped from there
+    with _scratch(job, store) as scratch:  # until the output is stored: it may be mapped from there
         made = [] if job.shard else _made(job, request, store)
         meter = Meter() if made else meter
         value = _value(job, request, store, made, scratch)
         _check_unchanged(job, before, externals.stamps(outside))
-        computation = _computation(job, request, _sum([meter.read(), *map(_cost, made)]))
+        computation = _computation(job, request, _together(meter.read(), made))
         return _publish(store, value, computation, replace=bool(job.since))
+
+
+def _scratch(job: Job, store: Store) -> AbstractContextManager[Path | None]:
+    """A folder for the op, if it takes one: making and removing one costs as much as a small op."""
+    return store.scratch() if "scratch" in job.step.node.found.signature.params else nullcontext()
 
 
 def _made(job: Job, request: Request, store: Store) -> list[Record]:
@@ -137,7 +143,9 @@ def _made(job: Job, request: Request, store: Store) -> list[Record]:
     return records
 
 
-def _value(job: Job, request: Request, store: Store, made: list[Record], scratch: Path) -> Any:
+def _value(
+    job: Job, request: Request, store: Store, made: list[Record], scratch: Path | None
+) -> Any:
     node = job.step.node
     if not made:
         return call(node, request, store, job.inputs, scratch=scratch, shard=job.shard)
@@ -200,20 +208,20 @@ def _publish(store: Store, value: Any, computation: Computation, *, replace: boo
         raise OpError(message, hint=error.hint) from error
 
 
-def _cost(record: Record) -> Cost:
-    return Cost(
-        seconds=record.seconds, cpu_seconds=record.cpu_seconds, peak_bytes=record.peak_bytes
-    )
-
-
-def _sum(costs: list[Cost]) -> Cost:
-    """Of times the sum, of memory the most."""
+def _together(joining: Cost, made: list[Record]) -> Cost:
+    """Of CPU time the sum, of memory the most; of wall time what went by, for shards may run at once."""
+    costs: list[Cost | Record] = [joining, *made]
     peaks = [cost.peak_bytes for cost in costs if cost.peak_bytes is not None]
     return Cost(
-        seconds=sum(cost.seconds for cost in costs),
+        seconds=joining.seconds + gone_by(map(_span, made)),
         cpu_seconds=sum(cost.cpu_seconds for cost in costs),
         peak_bytes=max(peaks) if len(peaks) == len(costs) else None,
     )
+
+
+def _span(record: Record) -> tuple[float, float]:
+    end = datetime.fromisoformat(record.created).timestamp()
+    return end - record.seconds, end
 
 
 def _tell(job: Job, status: str, record: Record) -> None:

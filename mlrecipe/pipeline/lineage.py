@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlrecipe.errors import RequestError
+from mlrecipe.graph.externals import file_digest
 from mlrecipe.runs import run as running
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
@@ -57,14 +58,19 @@ class Lineage:
     """What was made from it."""
 
 
-def lineage(text: str, *, project: Path, store: Store, recipe: str | None = None) -> Lineage:
-    """The lineage of what a text names: a node of `recipe`, a run, or the beginning of a digest.
+def lineage(
+    what: str | Record, *, project: Path, store: Store, recipe: str | None = None
+) -> Lineage:
+    """The lineage of one output, or of what a text names.
+
+    That is a node of `recipe`, a run, the beginning of a digest, a file or an id of the hub. A file that is
+    there is the one with the bytes that it has now; of another its name is enough.
 
     Raises:
         RequestError: nothing, or more than one thing, is named so.
     """
     known = _Known(project, store)
-    subject = known.find(text, recipe)
+    subject = _of_record(what) if isinstance(what, Record) else known.find(what, recipe)
     return Lineage(
         subject=subject,
         above=_branches(subject, known.above, {subject}),
@@ -112,17 +118,40 @@ class _Known:
         """The one thing that a text names."""
         if recipe is not None and (latest := self._store.latest(recipe, text)) is not None:
             return _of_record(latest)
-        found = list(dict.fromkeys(self._named(text)))
+        found = list(dict.fromkeys(self._named(text))) or self._read_as(text)
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(f"{t.kind} {t.name}" for t in found[:5])
-            raise RequestError(f"{text!r} names {len(found)} things: {names}")
+            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+            raise RequestError(
+                f"{text!r} names {len(found)} things: {', '.join(map(_told, found[:5]))}{more}",
+                hint="name one of them by its digest",
+            )
         where = f"no node of {recipe} with an output, " if recipe else ""
         raise RequestError(
-            f"nothing known as {text!r}: {where}no run and no digest begins so",
-            hint="name a node, a run, or at least 6 characters of a digest or fingerprint",
+            f"nothing known as {text!r}: {where}no file that a node read, no run and no digest begins so",
+            hint="name a node, a run, a file, or at least 6 characters of a digest or fingerprint",
         )
+
+    def _read_as(self, text: str) -> list[Thing]:
+        """What nodes read from outside by that name: a file that is there with the bytes that it has now."""
+        outside = list(dict.fromkeys(t for record in self._records for t in _outside(record)))
+        path = Path(text)
+        named = [
+            t for t in outside
+            if t.name == text or (Path(t.name).name == path.name if t.kind == "file" else
+                                  t.name.partition("@")[0] == text)
+        ]  # fmt: skip
+        if not path.is_file():
+            return named
+        digest = file_digest(path.absolute(), self._store.memo)
+        same = [t for t in outside if t.digest == digest]
+        if not same and named:
+            raise RequestError(
+                f"no stored output was made from {text!r} as it is now",
+                hint=f"by that name was read: {', '.join(map(_told, named[:5]))}",
+            )
+        return [t for t in same if t in named] or same
 
     def _named(self, text: str) -> Iterator[Thing]:
         name = Path(text).name
@@ -201,6 +230,10 @@ class _Known:
     @cached_property
     def _outputs(self) -> list[_Outputs]:
         return [_outputs(run) for run in self._runs]
+
+
+def _told(thing: Thing) -> str:
+    return f"{thing.kind} {thing.name} {thing.digest[:12]}".strip()
 
 
 def _of_record(record: Record) -> Thing:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe import plugins
-from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.errors import DataError, RequestError
 from mlrecipe.pipeline.execute import execute
 from mlrecipe.pipeline.places import store_root
 from mlrecipe.pipeline.plan import plan
@@ -16,6 +16,7 @@ from mlrecipe.pipeline.request import open_request
 from mlrecipe.pipeline.secrets import check_secrets
 from mlrecipe.recipe.project import find_recipe, project_of
 from mlrecipe.recipe.schema import Overrides
+from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
 
 
@@ -23,16 +24,16 @@ def output(
     recipe: str | os.PathLike[str],
     node: str,
     *,
-    set: Sequence[str] = (),
-    pick: Sequence[str] = (),
+    set: str | Sequence[str] = (),
+    pick: str | Sequence[str] = (),
 ) -> Any:
     """The output of a recipe's node; what is not in the store is computed first.
 
     Args:
         recipe: a file, or the name of one in the project's `recipes/`, as on the command line.
         node: name of a node, or `"split.train"` for one entry of its output.
-        set: what `--set` takes: `["nodes.tokens.max_length=64"]`.
-        pick: what `--pick` takes: `["model=tiny"]`.
+        set: what `--set` takes: `"nodes.tokens.max_length=64"`, or a list of such texts.
+        pick: what `--pick` takes: `"model=tiny"`, or a list of such texts.
 
     Raises:
         RequestError: the recipe or the request is wrong; nothing was run.
@@ -42,25 +43,31 @@ def output(
     path = find_recipe(os.fspath(recipe), here=here)
     project = project_of(path.parent)
     store = Store(store_root(project))
-    overrides = Overrides(sets=tuple(set), picks=tuple(pick))
+    overrides = Overrides(sets=_texts(set), picks=_texts(pick))
     request = open_request(path, overrides, here=here, memo=store.memo)
     name, _, entry = node.partition(".")
     planned = plan(request, store, nodes=[name])
-    if not planned.is_done:
-        todo = [step.node.name for step in planned.steps if step.status != "hit"]
-        check_secrets(request, [("nodes", each) for each in todo])
-        plugins.load(request.catalog.plugins, project=project)
-    results = execute(planned, request, store)
-    results.raise_failures()
-    value = store.load(results.records[name])
-    return value if not entry else _entry(value, node, entry)
+    hits = [step.record for step in planned.steps if step.record is not None]
+    # A gc elsewhere leaves alone what is used and made in the block. Afterwards it may delete files that the
+    # value has mapped into memory: on Linux and macOS those can be read though they have no name any more.
+    with store.using(hits) as is_there:
+        if not is_there:  # gone for long and not needed, or a gc was quicker
+            planned = plan(request, store, nodes=[name])
+        if not planned.is_done:
+            todo = [step.node.name for step in planned.steps if step.status != "hit"]
+            check_secrets(request, [("nodes", each) for each in todo])
+            plugins.load(request.catalog.plugins, project=project)
+        results = execute(planned, request, store)
+        results.raise_failures()
+        return _loaded(store, results.records[name], entry)
 
 
-def _entry(value: Any, node: str, entry: str) -> Any:
+def _loaded(store: Store, record: Record, entry: str) -> Any:
     try:
-        return value[entry]
-    except (KeyError, TypeError, IndexError):
-        known = list(map(str, value)) if isinstance(value, dict) else []
-        raise RequestError(
-            f"{node!r}: the output has no entry {entry!r}", hint=did_you_mean(entry, known)
-        ) from None
+        return store.load(record, entry=entry)
+    except DataError as error:  # there is no such entry: here no key of a recipe is to blame
+        raise RequestError(error.message, hint=error.hint) from None
+
+
+def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -106,6 +106,14 @@ def parts_with_inputs(step: Step, records: Mapping[str, Record]) -> dict[str, An
     return {**prints.shown(step.parts), "digests": digests}
 
 
+def settled(step: Step, request: Request, store: Store, records: Mapping[str, Record]) -> Step:
+    """The step with the reasons why it runs, now that the records of its inputs are known."""
+    if step.status != "maybe":
+        return step
+    found = _reasons(request, store, step, parts_with_inputs(step, records))
+    return replace(step, reasons=tuple(found))
+
+
 def _step(
     request: Request, store: Store, node: Node, parts: Mapping[str, Any],
     before: Mapping[str, Step], is_named: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mlrecipe.errors import MlrecipeError, OpError, RecipeError
+from mlrecipe.errors import MlrecipeError, OpError, RequestError
 from mlrecipe.pipeline.plan import Plan
 from mlrecipe.store.records import Record
 
@@ -40,7 +40,7 @@ class Results:
         errors = list(self.failures.values())
         if len(errors) == 1:
             raise errors[0]
-        if errors and all(isinstance(error, RecipeError) for error in errors):
-            raise RecipeError([p for e in errors if isinstance(e, RecipeError) for p in e.problems])
-        if errors:
-            raise OpError("\n".join(str(error) for error in errors))
+        if errors:  # no `RecipeError`, of which it is said that nothing was run
+            all_wrong = all(isinstance(error, RequestError) for error in errors)
+            kind = RequestError if all_wrong else OpError
+            raise kind("\n".join(str(error) for error in errors))

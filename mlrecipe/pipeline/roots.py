@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mlrecipe.errors import MlrecipeError, RequestError
 from mlrecipe.interfaces import Digest, Fingerprint
-from mlrecipe.pipeline import derived
-from mlrecipe.pipeline.plan import plan
+from mlrecipe.pipeline import derived, pieces, shards
+from mlrecipe.pipeline.plan import Plan, Step, plan
 from mlrecipe.pipeline.request import open_request
 from mlrecipe.recipe.compose import Composed, compose
 from mlrecipe.recipe.keys import table_at
@@ -19,7 +19,7 @@ from mlrecipe.runs import run as runs
 from mlrecipe.runs.run import Run
 from mlrecipe.store.gc import FindRoots, Roots
 from mlrecipe.store.store import Store
-from mlrecipe.store.usage import Census
+from mlrecipe.store.usage import Census, NodeKey, census, inputs, whole
 
 INPUTS = "inputs.json"
 
@@ -58,6 +58,23 @@ def run_inputs(
             yield run.id, list(_inputs(run))
 
 
+def to_compute(store: Store, project: Path, lost: Iterable[NodeKey]) -> list[NodeKey]:
+    """Those of the nodes that preparing the project's recipes, as they stand, has to run."""
+    nodes = {(recipe, whole(node)) for recipe, node in lost}
+    return [
+        (name, step.node.name)
+        for name, planned in _plans(store, project, {recipe for recipe, _ in nodes})
+        for step in planned.steps
+        if step.status != "hit" and (name, step.node.name) in nodes
+    ]
+
+
+def known_nodes(store: Store, project: Path) -> set[str]:
+    """Names of nodes that the store has results of, or that the project's recipes have."""
+    stored = {whole(node) for _, node in census(store).newest}
+    return stored.union(*(_nodes(project / name, project) or () for name in _recipes(project)))
+
+
 def recipes_gone(found: Census, project: Path) -> set[str]:
     """Recipes that have results and are not in the project."""
     return {name for name, _ in found.newest if not (project / name).is_file()}
@@ -69,42 +86,55 @@ def _roots(
 ) -> Roots:  # fmt: skip
     records: dict[Fingerprint, str] = {}
     objects: dict[Digest, str] = {}
-    for name, inputs in run_inputs(project, keep=keep_runs):
-        for fingerprint, digest in inputs:
+    for name, named in run_inputs(project, keep=keep_runs):
+        for fingerprint, digest in named:
             records.setdefault(fingerprint, f"run {name}")
             objects.setdefault(digest, f"run {name}")
     is_shared = not found.paths.root.is_relative_to(project)
-    for (recipe, node), fingerprint in found.newest.items():
-        if nodes.has(recipe, node, otherwise=is_shared) and not _is_joined(found, recipe, node):
-            records[fingerprint] = f"the newest of {node}"
+    superfluous, stale = pieces.superfluous(found), pieces.stale(found)
+    for key, fingerprint in found.newest.items():
+        is_current = fingerprint not in superfluous and key not in stale
+        if is_current and nodes.has(*key, otherwise=is_shared):
+            records[fingerprint] = f"the newest of {key[1]}"
     records.update(current)
     records.update(dict.fromkeys(found.pins & set(found.entries), "pinned"))
     _add_inputs(records, found)
-    return Roots(records=records, objects=objects)
+    return Roots(records=records, objects=objects, superfluous=superfluous)
 
 
-def _current(store: Store, project: Path, census: Census) -> dict[Fingerprint, str]:
+def _current(store: Store, project: Path, found: Census) -> dict[Fingerprint, str]:
     """The results that recipes use as they stand, also ones that never ran; one with mistakes uses none."""
+    names = {*_recipes(project), *(recipe for recipe, _ in found.newest)}
+    return {
+        fingerprint: f"{name} uses it for {step.node.name}"
+        for name, planned in _plans(store, project, names)
+        for step in planned.steps
+        for fingerprint in _used(step, planned)
+    }
+
+
+def _used(step: Step, planned: Plan) -> list[Fingerprint]:
+    """The result of a step, or those of its shards with which it would go on."""
+    if step.record is not None:
+        return [step.record.fingerprint]
+    needed = {i.node: planned.by_node[i.node].record for i in step.node.inputs}
+    known = {node: record for node, record in needed.items() if record is not None}
+    if not known or len(known) < len(needed):
+        return []
+    return [shards.fingerprint(step, known, shard) for shard in shards.shards_of(step, known)]
+
+
+def _recipes(project: Path) -> list[str]:
     paths = [*project.glob("*.toml"), *(project / "recipes").rglob("*.toml")]
-    names = {path.relative_to(project).as_posix() for path in paths}
-    found = {}
-    for name in sorted(names | {recipe for recipe, _ in census.newest}):
+    return [path.relative_to(project).as_posix() for path in paths]
+
+
+def _plans(store: Store, project: Path, names: Iterable[str]) -> Iterator[tuple[str, Plan]]:
+    """The plan of each of these recipes, as it stands; none of those with mistakes."""
+    for name in sorted(names):
         with suppress(MlrecipeError):
             request = open_request(project / name, here=project, memo=store.memo, name=name)
-            for step in plan(request, store).steps:
-                if step.record is not None:
-                    found[step.record.fingerprint] = f"{name} uses it for {step.node.name}"
-    return found
-
-
-def _is_joined(found: Census, recipe: str, node: str) -> bool:
-    """Whether it is a shard, `tokens[2/7]`, of a node that has been put together since."""
-    name, bracket, _ = node.partition("[")
-    whole = found.newest.get((recipe, name)) if bracket else None
-    if whole is None:
-        return False
-    shard = found.entries[found.newest[recipe, node]].record
-    return found.entries[whole].record.created >= shard.created
+            yield name, plan(request, store)
 
 
 class _Nodes:
@@ -122,7 +152,7 @@ class _Nodes:
         if recipe not in self._known:
             self._known[recipe] = _nodes(path, self._project)
         names = self._known[recipe]
-        return names is None or node.partition("[")[0] in names
+        return names is None or whole(node) in names
 
 
 def _nodes(path: Path, project: Path) -> set[str] | None:
@@ -161,16 +191,11 @@ def _add_inputs(records: dict[Fingerprint, str], found: Census) -> None:
     while waiting:
         fingerprint = waiting.pop()
         record = found.entries[fingerprint].record
-        for node, digest in _pairs(record.parts.get("digests", ())):
+        for node, digest in inputs(record):
             source = _source(found, record.recipe, node, digest)
             if source is not None and source not in records:
                 records[source] = f"an input of {record.node}"
                 waiting.append(source)
-
-
-def _pairs(listed: object) -> Iterable[tuple[str, Digest]]:
-    pairs = listed if isinstance(listed, (list, tuple)) else ()
-    return [(str(pair[0]), Digest(str(pair[1]))) for pair in pairs if len(pair) == 2]
 
 
 def _source(found: Census, recipe: str, node: str, digest: Digest) -> Fingerprint | None:

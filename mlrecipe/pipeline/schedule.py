@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mlrecipe import events
 from mlrecipe.errors import MlrecipeError
 from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline import jobs
 from mlrecipe.pipeline.jobs import Job, Outcome
-from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of
+from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of, settled
 from mlrecipe.pipeline.request import Request
 from mlrecipe.pipeline.results import Results
 from mlrecipe.store.records import Record
@@ -95,6 +96,7 @@ class Schedule:
             self._results.records[job.step.node.name] = found
             return
         self._begun.add(job.fingerprint)
+        job = replace(job, step=settled(job.step, self._request, self._store, job.inputs))
         missing = [piece for piece in job.pieces if jobs.stored(piece, self._store) is None]
         if missing:
             self._missing[job.step.node.name] = job, {piece.fingerprint for piece in missing}

@@ -48,7 +48,12 @@ def shards_of(step: Step, inputs: Mapping[str, Record]) -> list[Shard]:
 
 def own(step: Step, shard: Shard) -> str:
     """What takes the place of a node's own hash for one of its shards."""
-    return digest(["shard", step.own, shard.index, shard.count])
+    return own_of(step.own, shard)
+
+
+def own_of(whole: str, shard: Shard) -> str:
+    """The same, from the hash that stands for the node as a whole."""
+    return digest(["shard", whole, shard.index, shard.count])
 
 
 def fingerprint(step: Step, inputs: Mapping[str, Record], shard: Shard) -> Fingerprint:

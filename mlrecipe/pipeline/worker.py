@@ -177,6 +177,7 @@ class _Line:
     def answer(self, message: wire.Message) -> None:
         """Tell the driver how a job ended, after all that was printed for it."""
         self._printing.end()
+        self._is_busy = False  # before the driver knows: it may let go of this process at once
         self.send(message)
 
     def event(self, event: events.Event) -> None:
@@ -194,8 +195,9 @@ class _Line:
             for line in lines:
                 self._messages.put(json.loads(line))
         self._is_over = True
+        is_busy = self._is_busy  # `None` makes it so as well
         self._messages.put(None)
-        if self._is_busy:  # the driver is dead
+        if is_busy:  # the driver is dead
             _kill_all()
 
 

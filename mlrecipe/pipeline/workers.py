@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from mlrecipe import events
-from mlrecipe.errors import OpError, StoreError
-from mlrecipe.pipeline import share, wire
+from mlrecipe.errors import MlrecipeError, OpError, StoreError
+from mlrecipe.pipeline import blame, share, wire
 from mlrecipe.pipeline.jobs import Job, Outcome
 from mlrecipe.pipeline.request import Request
+from mlrecipe.store.outputs import VERIFY
 from mlrecipe.store.store import Store
 
 GRACE = 3.0
@@ -25,6 +26,9 @@ GRACE = 3.0
 
 _POLL = 0.5
 """Seconds between two looks at whether a worker is alive, beside listening to it."""
+
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
+"""What code that trusts its input may die of."""
 
 # The driver's own path for modules, and not its folder: a file there may be called like any library.
 _START = (
@@ -181,8 +185,13 @@ class _Worker:
         code = self.process.wait()
         name = self.job.label
         why = f"signal {-code} ({_signal(-code)})" if code < 0 else f"exit code {code}"
+        why = f"node {name!r}: the process that worked on it died of {why}"
         hint = "perhaps memory was short: run fewer at once with --jobs" if code == -9 else None
-        error = OpError(f"node {name!r}: the process that worked on it died of {why}", hint=hint)
+        error: MlrecipeError = OpError(why, hint=hint)
+        if -code in _CRASHES and (
+            damaged := blame.damaged(self.job.step.node, self.job.inputs, self._store)
+        ):
+            error = StoreError(f"{why}; {damaged}", hint=VERIFY)
         return [self._end(Outcome(job=self.job, error=error))]
 
     def dismiss(self) -> None:
@@ -213,7 +222,10 @@ class _Worker:
         job = self.job
         assert job is not None
         if "event" in message:
-            events.emit(wire.event_of(message, node=job.label))
+            event = wire.event_of(message, node=job.label)
+            # Of what is wrong with the store the driver has warned, before it gave the job away.
+            if not isinstance(event, events.Note) or event.text not in self._store.told:
+                events.emit(event)
         elif "print" in message:
             sys.stderr.write(f"{job.label}: {message['print']}\n")
         elif "error" in message:

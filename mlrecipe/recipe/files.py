@@ -9,6 +9,7 @@ from typing import Any
 import tomli
 
 from mlrecipe.errors import Problem, RequestError
+from mlrecipe.recipe.depth import TOO_DEEP, is_too_deep
 from mlrecipe.recipe.keys import dotted
 from mlrecipe.recipe.layers import Layer, Text
 from mlrecipe.recipe.positions import positions
@@ -38,6 +39,9 @@ def read_json(path: Path, *, shown: str) -> tuple[Layer, list[Problem]]:
     problems, values = [], None
     try:
         values = json.loads(_text(path, shown), object_pairs_hook=_once)
+        if is_too_deep(values):
+            values = None
+            raise ValueError(TOO_DEEP)
     except json.JSONDecodeError as error:
         message = f"{INVALID} JSON: {_lower(error.msg)}"
         problems.append(Problem(message=message, file=shown, line=error.lineno, column=error.colno))
@@ -68,9 +72,12 @@ def _parse(text: str, shown: str) -> tuple[dict[str, Any], list[Problem]]:
     data = text.encode()
     while True:
         try:
-            return tomli.loads(data.decode()), problems
+            values = tomli.loads(data.decode())
+            if is_too_deep(values):
+                raise RecursionError
+            return values, problems
         except RecursionError:
-            return {}, [Problem(message=f"{INVALID} TOML: nested too deeply", file=shown)]
+            return {}, [Problem(message=f"{INVALID} TOML: {TOO_DEEP}", file=shown)]
         except ValueError as error:
             if not isinstance(error, tomli.TOMLDecodeError):  # a number of thousands of digits
                 return {}, [Problem(message=f"{INVALID} TOML: {_lower(str(error))}", file=shown)]

@@ -14,6 +14,7 @@ from mlrecipe.code.kinds import ANY, Kind, accepts_text, convert, describe, is_t
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.recipe import keys
 from mlrecipe.recipe.compose import FILE_ONLY, near
+from mlrecipe.recipe.depth import TOO_DEEP, is_too_deep
 from mlrecipe.recipe.layers import UNRESOLVED, Layer, Tree, copy, remove
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.shape import below, default_at, kind_at
@@ -284,6 +285,8 @@ def _toml(text: str) -> tuple[Any, str | None]:
         table = tomli.loads(f"value = {text}")
     except (ValueError, RecursionError) as error:
         return None, str(error)
+    if is_too_deep(table):
+        return None, TOO_DEEP
     return (table["value"], None) if list(table) == ["value"] else (None, "more than one value")
 
 

@@ -40,7 +40,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def link_new(draft: Path, place: Path) -> bool:
-    """Give a whole file its final name, unless that is taken; says whether it was free."""
+    """Give a whole file its final name instead of its own, unless that is taken; says whether it was free."""
     try:
         os.link(draft, place)
     except FileExistsError:
@@ -51,4 +51,7 @@ def link_new(draft: Path, place: Path) -> bool:
         if place.exists():
             return False
         os.rename(draft, place)  # a file system without links: the last of two writers wins
+    else:
+        with contextlib.suppress(OSError):  # two names are no harm
+            os.unlink(draft)
     return True

@@ -13,7 +13,7 @@ from mlrecipe.store import handles
 def take(path: Path) -> int | None:
     """A handle on the locked file, or None when another holds it, be it by a lease."""
     handle = handles.open_file(path)
-    if _locked(handle) and handles.is_at(handle, path) and not _is_leased(path):
+    if _locked(handle) and handles.is_at(handle, path) and not _is_leased(path, handle):
         _sign(handle)
         return handle
     handles.close(handle)
@@ -31,11 +31,11 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _is_leased(path: Path) -> bool:
+def _is_leased(path: Path, handle: int) -> bool:
     """Whether a process that cannot use the kernel's locks here may have it."""
-    text = handles.read(path)
-    if not text:
+    if not os.fstat(handle).st_size:  # as a rule: the file was made just now
         return False
+    text = handles.read(path)
     from mlrecipe.store import leases
 
     return leases.is_lease(text) and not leases.is_over(path, text)

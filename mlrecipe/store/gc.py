@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlrecipe.errors import StoreError
 from mlrecipe.interfaces import Digest, Fingerprint
 from mlrecipe.store import trash, usage, uses
 from mlrecipe.store.layout import Layout
@@ -38,6 +39,9 @@ class Roots:
 
     records: Mapping[Fingerprint, str] = field(default_factory=dict)
     objects: Mapping[Digest, str] = field(default_factory=dict)
+
+    superfluous: Collection[Fingerprint] = ()
+    """What goes before anything else: another result has all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,10 @@ class Decision:
     """Why each of the other records stays."""
 
     bytes: int = 0
-    """Size of the store before."""
+    """Size of the store before, its index with it."""
+
+    index: int = 0
+    """Size of the index; looking for what may go makes that larger."""
 
     frees: dict[Path, int] = field(default_factory=dict)
     """What goes, by path of a record's file or of a piece of garbage → bytes that this frees: with
@@ -106,7 +113,7 @@ def survey(store: Store, find_roots: FindRoots, limits: Limits) -> tuple[Census,
     """
     store.tidy()
     look = _look(store, find_roots)
-    decision = Decision(bytes=_total(store))
+    decision = _decision(store)
     _add_garbage(decision, look, limits.grace)
     free = []
     for fingerprint, entry in look.found.entries.items():
@@ -115,7 +122,7 @@ def survey(store: Store, find_roots: FindRoots, limits: Limits) -> tuple[Census,
             decision.kept[fingerprint] = why
         else:
             free.append(entry)
-    free.sort(key=lambda entry: (entry.used, entry.record.fingerprint))
+    free.sort(key=lambda entry: _order(entry, look.roots))
     _doom(decision, free, look, limits)
     return look.found, decision
 
@@ -141,7 +148,7 @@ def foresee(store: Store, chosen: Iterable[Fingerprint]) -> tuple[Census, Decisi
     """
     store.tidy()
     look = _look(store, _no_roots)
-    decision = Decision(bytes=_total(store))
+    decision = _decision(store)
     entries = [look.found.entries[f] for f in chosen if f in look.found.entries]
     used = [e.record.fingerprint for e in entries if look.living.needs(e.record.digest)]
     decision.kept = dict.fromkeys(used, "in use")
@@ -171,6 +178,11 @@ def _look(store: Store, find_roots: FindRoots, *, before: Census | None = None) 
     # First who is alive: what ends after this look has its record by the time of the next.
     living = uses.living(store.paths, own=LOCK)
     found = usage.census(store, before=before)
+    for path, problem in found.unseen.items():
+        raise StoreError(
+            f"cannot read the record {str(path)!r}: {problem}",
+            hint="until it can be read, nothing is removed: what it needs cannot be told",
+        )
     return _Look(found=found, roots=find_roots(found), living=living, now=_now(store.paths))
 
 
@@ -178,8 +190,15 @@ def _no_roots(_: Census) -> Roots:
     return Roots()
 
 
-def _total(store: Store) -> int:
-    return sum(usage.parts(store.paths).values())
+def _decision(store: Store) -> Decision:
+    sizes = usage.sizes(store)
+    return Decision(bytes=sum(sizes.values()), index=sizes["index"])
+
+
+def _order(entry: Entry, roots: Roots) -> tuple[bool, float, Fingerprint]:
+    """What is superfluous goes first, then what was used longest ago."""
+    fingerprint = entry.record.fingerprint
+    return fingerprint not in roots.superfluous, entry.used, fingerprint
 
 
 def _add_garbage(decision: Decision, look: _Look, grace: float) -> None:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.errors import RequestError
 from mlrecipe.store import probe
 from mlrecipe.store.index import Index, IndexFault
 
@@ -24,8 +24,18 @@ def kind() -> str:
     """
     name = os.environ.get(_VARIABLE) or _KINDS[0]
     if name not in _KINDS:
-        raise RequestError(f"{_VARIABLE} is {name!r}", hint=did_you_mean(name, _KINDS))
+        raise RequestError(f"{_VARIABLE} is {name!r}: it is diskcache or sqlite, or not set")
     return name
+
+
+def check() -> None:
+    """See that what the environment says of a store can be done.
+
+    Raises:
+        RequestError: with the variable and what it may be.
+    """
+    kind()
+    probe.forced()
 
 
 def open_(folder: Path, *, inside: Path, make: Callable[[], object]) -> Index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +104,22 @@ class Layout:
         if not (self.root / _SCHEMA).exists():
             self._mark()
 
+    def strangers(self) -> list[str]:
+        """Names in the folder that no store has; none where there is no folder, or a store.
+
+        Raises:
+            NotADirectoryError: it is a file, or lies below one.
+            OSError: it cannot be read.
+        """
+        try:
+            names = set(os.listdir(self.root))
+        except FileNotFoundError:
+            return []
+        return [] if _SCHEMA in names else sorted(names - {"v1", *_MARKERS})
+
     def _refuse_strangers(self) -> None:
         # Our .gitignore would hide whatever else is in the folder.
-        ours = {"v1", _SCHEMA, *_MARKERS}
-        if self.root.is_dir() and not ours.issuperset(path.name for path in self.root.iterdir()):
+        if self.root.is_dir() and self.strangers():
             raise StoreError(
                 f"{str(self.root)!r} is no store and has other files in it",
                 hint="name a new or empty folder",

@@ -105,6 +105,20 @@ def corruption(folder: Path, digest: Digest) -> str:
     return ""
 
 
+def names_in(folder: Path) -> frozenset[str]:
+    """What the manifest has in a folder of an object: its files, and its folders that have files.
+
+    Outside of an object it is what there is.
+    """
+    for data in (folder, *folder.parents):
+        if data.name == DATA and (data.parent / MANIFEST).is_file():
+            start = folder.relative_to(data).parts
+            listed = json.loads((data.parent / MANIFEST).read_bytes())["files"]
+            found = (tuple(name.split("/")) for name in listed)
+            return frozenset(n[len(start)] for n in found if n[: len(start)] == start)
+    return frozenset(os.listdir(folder))
+
+
 def _digest(kind: bytes, data: bytes) -> Digest:
     return Digest(hashlib.sha256(b"mlrecipe " + kind + b"\0" + data).hexdigest())
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.errors import DataError, MlrecipeError, StoreError
+from mlrecipe.errors import DataError, MlrecipeError, StoreError, suggest
 from mlrecipe.interfaces import Digest, Format
 from mlrecipe.registry import registries
 from mlrecipe.store import files, objects, values
@@ -20,6 +20,12 @@ from mlrecipe.store.records import Record
 
 SMALL = 32 * 1024
 """Bytes of JSON text up to which a value is kept in its record."""
+
+VERIFY = (
+    "`mlrecipe cache verify` moves what is damaged out of the way; "
+    "the next run then computes it anew"
+)
+"""What to do about bytes that are not those that were written."""
 
 # Seconds in which a use is noted once: much shorter than the time for which a gc leaves what was used.
 _RECENT = 60.0
@@ -40,7 +46,7 @@ class Output:
 
 
 def save(value: Any, name: str, format_: Format, *, draft: Path, paths: Layout) -> Output:
-    """Write the value under `draft`, and move it to its place, if it is not for its record.
+    """Write the value into the folder `draft`, and move it to its place, if it is not for its record.
 
     Raises:
         OSError: the store cannot be written.
@@ -49,11 +55,13 @@ def save(value: Any, name: str, format_: Format, *, draft: Path, paths: Layout) 
 
     folder = draft / "object"
     data = folder / objects.DATA
-    data.mkdir(parents=True)
+    os.mkdir(folder)
+    os.mkdir(data)
     with hashing.collecting() as written:
         format_.save(value, data)
     text = _small_text(data) if name in PLAIN_FORMATS else None
     if text is not None:
+        _remove_plain(folder)
         digest = objects.digest_text(text)
         return Output(digest=digest, format=name, bytes=len(text.encode()), value=text)
     sealed = objects.seal(folder, name, written)
@@ -100,7 +108,7 @@ def load(record: Record, paths: Layout, entry: str = "") -> Any:
         _check(record, paths)
         before = _stamp(folder)
         try:
-            value = _read(record, folder, entry)
+            value = _read(record, folder, entry, paths)
         except MlrecipeError:
             if is_last or _stamp(folder) == before:
                 raise
@@ -108,6 +116,13 @@ def load(record: Record, paths: Layout, entry: str = "") -> Any:
             if is_last or _stamp(folder) == before is not None:
                 return value
     raise AssertionError
+
+
+def corruption(record: Record, paths: Layout) -> str:
+    """What is wrong with the record's output, every byte read again; empty when nothing is."""
+    if record.value is not None:
+        return damage(record, paths)
+    return objects.corruption(paths.object(record.digest), record.digest)
 
 
 def restore(output: Output | Record, *, draft: Path, paths: Layout) -> None:
@@ -130,21 +145,26 @@ def _check(record: Record, paths: Layout) -> None:
         )
 
 
-def _read(record: Record, place: Path, entry: str) -> Any:
+def _read(record: Record, place: Path, entry: str, paths: Layout) -> Any:
     folder = place / objects.DATA
     try:
         format_ = registries["format"].get(record.format)()
         if entry and hasattr(format_, "load_entry"):
             with suppress(KeyError):  # said below, with the names that there are
                 return format_.load_entry(folder, entry)
-        return _entry(format_.load(folder), entry, record)
-    except MlrecipeError:
-        raise
+        value = format_.load(folder)
     except Exception as error:  # a format is anybody's code
+        if problem := corruption(record, paths):  # read now only: it may take long
+            raise StoreError(
+                f"the stored output of {record.node!r} is damaged: {problem}", hint=VERIFY
+            ) from error
+        if isinstance(error, MlrecipeError):
+            raise
         raise StoreError(
             f"format {record.format!r} cannot load the output of {record.node!r}: {error}",
             hint=f"its files are in {str(folder)!r}",
         ) from error
+    return _entry(value, entry, record)
 
 
 def _entry(value: Any, entry: str, record: Record) -> Any:
@@ -152,11 +172,28 @@ def _entry(value: Any, entry: str, record: Record) -> Any:
         return value
     try:
         return value[entry]
-    except (KeyError, TypeError, IndexError):
-        known = ", ".join(map(str, value)) if isinstance(value, Mapping) else "none"
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        known = _entries(value)
+        if entry in known:
+            raise StoreError(
+                f"cannot read {entry!r} of the output of {record.node!r}: {error}", hint=VERIFY
+            ) from error
+        near = suggest(entry, known)
         raise DataError(
-            f"the output of {record.node!r} has no entry {entry!r}; it has: {known}", key="inputs"
-        ) from None
+            f"the output of {record.node!r} has no entry {entry!r}; it has: "
+            + (", ".join(known) or "none"),
+            key="inputs", hint=near and f"did you mean {near!r}?",
+        ) from None  # fmt: skip
+
+
+def _entries(value: Any) -> list[str]:
+    """Keys of a mapping, columns of a table, fields of an array of records."""
+    if isinstance(value, Mapping):
+        return list(map(str, value))
+    for name in ("column_names", "columns"):
+        if (found := getattr(value, name, None)) is not None:
+            return list(map(str, found))
+    return list(getattr(getattr(value, "dtype", None), "names", None) or ())
 
 
 def _stamp(place: Path) -> tuple[int, int] | None:
@@ -187,6 +224,13 @@ def _small_text(data: Path) -> str | None:
     if os.listdir(data) != [_PLAIN_FILE] or path.stat().st_size > SMALL:
         return None
     return path.read_bytes().decode()
+
+
+def _remove_plain(folder: Path) -> None:
+    """Remove what a small plain value has left: quicker than a search for all that may be there."""
+    os.unlink(folder / objects.DATA / _PLAIN_FILE)
+    os.rmdir(folder / objects.DATA)
+    os.rmdir(folder)
 
 
 def _place(folder: Path, place: Path, digest: Digest, *, aside: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.errors import RequestError
 
 PATIENCE = 3.0
 """Seconds that a lock may take to be answered; a lost lock daemon never answers."""
@@ -15,6 +15,7 @@ PATIENCE = 3.0
 MOUNTS = Path("/proc/self/mountinfo")
 
 _VARIABLE = "MLRECIPE_LOCKS"
+_KINDS = ("flock", "lease")
 _NOTES = "leases"
 _NETWORK = "network"
 
@@ -28,6 +29,18 @@ _OWN_FUSE = frozenset(
 )
 
 
+def forced() -> str:
+    """The kind of locks that the environment asks for, `flock` or `lease`; empty where it leaves that open.
+
+    Raises:
+        RequestError: it asks for another kind.
+    """
+    name = os.environ.get(_VARIABLE, "")
+    if name and name not in _KINDS:
+        raise RequestError(f"{_VARIABLE} is {name!r}: it is flock or lease, or not set")
+    return name
+
+
 def needs_leases(folder: Path) -> bool:
     """Whether the locks in that folder have to be leases.
 
@@ -38,10 +51,8 @@ def needs_leases(folder: Path) -> bool:
         RequestError: the environment variable that decides it has another value.
         OSError: nothing can be written there.
     """
-    forced = os.environ.get(_VARIABLE)
-    if forced:
-        _check(forced)
-        return forced == "lease"
+    if kind := forced():
+        return kind == "lease"
     notes = folder.parent / _NOTES
     if (notes / os.uname().nodename).exists():
         return True
@@ -55,8 +66,8 @@ def needs_leases(folder: Path) -> bool:
 
 def uses_leases(folder: Path) -> bool:
     """The answer of `needs_leases` as far as it is known without a trial."""
-    forced = os.environ.get(_VARIABLE)
-    return forced == "lease" if forced else (folder.parent / _NOTES).is_dir()
+    kind = forced()
+    return kind == "lease" if kind else (folder.parent / _NOTES).is_dir()
 
 
 def is_known_network(folder: Path) -> bool:
@@ -83,13 +94,6 @@ def is_network(path: Path) -> bool:
 def _is_disk(path: Path) -> bool:
     """Whether a device of this host is under the path, of which Linux gives away the number."""
     return os.major(path.stat().st_dev) != 0
-
-
-def _check(forced: str) -> None:
-    names = ["flock", "lease"]
-    if forced not in names:
-        hint = did_you_mean(forced, names) or "write flock or lease"
-        raise RequestError(f"{_VARIABLE} is {forced!r}", hint=hint)
 
 
 def _trouble(folder: Path) -> str:

@@ -40,7 +40,7 @@ class Computation:
     """UTC time in ISO format."""
 
     seconds: float
-    """Wall time of the op; of a node in shards: of all of them and of putting them together."""
+    """Wall time of the op; of a node in shards: in which any of them ran, and of putting them together."""
 
     cpu_seconds: float
     """CPU time of the process while the op ran, all threads, and of the processes that the op ended."""

@@ -62,6 +62,9 @@ def _lock(path: Path) -> Path:
 
 
 def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # if it is empty, as a rule: that is ten times as quick
+        os.rmdir(path)
+        return
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

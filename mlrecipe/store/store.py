@@ -38,10 +38,12 @@ class Store:
     """The results of all computations of a project. Making one touches nothing on the disk."""
 
     def __init__(self, root: Path) -> None:
+        index_choice.check()  # so that every command says so, whatever it needs of the store
         self.root = Path(root).absolute()
         self._paths = Layout(self.root)
         self._is_checked = False
         self._uses: Uses | None = None
+        self.told: set[str] = set()  # warnings: once is enough, however often one is come upon
 
     @property
     def memo(self) -> Memo:
@@ -63,7 +65,8 @@ class Store:
         problem = outputs.damage(found, self._paths)
         if not problem:
             return found
-        _warn(f"the stored output of {found.node!r} cannot be used ({problem}): taken as missing")
+        why = f"cannot be used ({problem}): taken as missing"
+        self._warn(f"the stored output of {found.node!r} {why}")
         return None
 
     def remembered(self, fingerprint: Fingerprint) -> Record | None:
@@ -82,7 +85,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            _warn(f"cannot read the record {str(path)!r} ({error}): taken as missing")
+            self._warn(f"cannot read the record {str(path)!r} ({error}): taken as missing")
             return None
         return found
 
@@ -209,7 +212,7 @@ class Store:
     def _discard_index(self, folder: Path) -> None:
         with suppress(OSError, StoreError):  # not ours to move: go on without
             index_choice.discard(folder, self._paths.tmp)
-            _warn("the store's index was damaged: it is made anew from the records")
+            self._warn("the store's index was damaged: it is made anew from the records")
 
     def _check(self) -> None:
         if not self._is_checked:
@@ -291,6 +294,13 @@ class Store:
     def _use_no_more(self) -> None:
         self._uses = None
 
+    def _warn(self, text: str) -> None:
+        from mlrecipe.events import Note, emit  # late: where all is well nothing is said
+
+        if text not in self.told:
+            self.told.add(text)
+            emit(Note(text, level="warning"))
+
     def _note_in_use(self, *digests: Digest) -> None:
         if self._uses is not None:
             self._uses.add(digests)
@@ -338,9 +348,3 @@ def _tell_wait(node: str, holder: str) -> None:
     from mlrecipe.events import NodeWaiting, emit
 
     emit(NodeWaiting(node, holder))
-
-
-def _warn(text: str) -> None:
-    from mlrecipe.events import Note, emit  # late: where all is well nothing is said
-
-    emit(Note(text, level="warning"))

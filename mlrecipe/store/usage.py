@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlrecipe.errors import StoreError
 from mlrecipe.interfaces import Digest, Fingerprint
 from mlrecipe.store import records
 from mlrecipe.store.layout import Layout
@@ -24,6 +26,7 @@ NodeKey = tuple[str, str]
 
 
 _LATEST = "latest:"  # how the ledger begins the keys of these rows
+_SHARD = re.compile(r"(.+)\[\d+/\d+\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,10 @@ class Census:
     objects: dict[Digest, Item] = field(default_factory=dict)
 
     unreadable: dict[Path, str] = field(default_factory=dict)
-    """Files among the records that are none, and why."""
+    """Files among the records that are none, or cannot be read, and why."""
+
+    unseen: dict[Path, str] = field(default_factory=dict)
+    """Those of them that may be whole: what they need cannot be told."""
 
     newest: dict[NodeKey, Fingerprint] = field(default_factory=dict)
     """Node → the record that it made or used last."""
@@ -104,17 +110,20 @@ def census(store: Store, *, before: Census | None = None) -> Census:
     """Look at all records and objects; records that are as `before` are not read again.
 
     Raises:
-        StoreError: a newer mlrecipe wrote the store.
+        StoreError: a newer mlrecipe wrote the store, or a folder of it cannot be read.
     """
     found = Census(paths=store.paths)
     known = {entry.path: entry for entry in before.entries.values()} if before else {}
-    for path in sorted(found.paths.records.glob("*/*.json")):
+    for path in _records(found.paths):
         try:
             entry = _entry(path, known.get(path))
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             found.unreadable[path] = str(error)
+            continue
+        except OSError as error:
+            found.unreadable[path] = found.unseen[path] = error.strerror or str(error)
             continue
         found.entries[entry.record.fingerprint] = entry
         found.holders.setdefault(entry.record.digest, []).append(entry.record.fingerprint)
@@ -139,6 +148,19 @@ def shares(found: Census) -> list[Share]:
     return sorted(made, key=lambda share: (-share.bytes, share.recipes))
 
 
+def whole(node: str) -> str:
+    """The node that a record's is a shard of, `tokens` for `tokens[2/7]`; any other as it is."""
+    found = _SHARD.fullmatch(node)
+    return found[1] if found else node
+
+
+def inputs(record: Record) -> list[tuple[str, Digest]]:
+    """Node and digest of each input of a result, as far as its record tells."""
+    listed = record.parts.get("digests")
+    pairs = [pair for pair in listed if isinstance(pair, list)] if isinstance(listed, list) else []
+    return [(str(pair[0]), Digest(str(pair[1]))) for pair in pairs if len(pair) == 2]
+
+
 def size(path: Path) -> int:
     """Bytes of all files at and below a path; what vanishes meanwhile does not count."""
     try:
@@ -160,6 +182,16 @@ def parts(paths: Layout) -> dict[str, int]:
     return {**sizes, "other": max(0, size(paths.root) - sum(sizes.values()))}
 
 
+def sizes(store: Store) -> dict[str, int]:
+    """`parts` of a store, without what its index takes only while this process has it open.
+
+    Raises:
+        StoreError: a newer mlrecipe wrote the store.
+    """
+    store.close()
+    return parts(store.paths)
+
+
 def _entry(path: Path, known: Entry | None) -> Entry:
     """The record in a file; the one that is known, if the file has not changed.
 
@@ -178,6 +210,11 @@ def _entry(path: Path, known: Entry | None) -> Entry:
         record=record, path=path, bytes=found.st_size, written=found.st_mtime,
         used=found.st_mtime, stamp=stamp,
     )  # fmt: skip
+
+
+def _records(paths: Layout) -> Iterator[Path]:
+    for folder in _children(paths.records):
+        yield from (path for path in _children(folder) if path.suffix == ".json")
 
 
 def _objects(paths: Layout) -> dict[Digest, Item]:
@@ -236,8 +273,16 @@ def _seconds(when: str) -> float:
         return 0.0
 
 
-def _children(folder: Path) -> Iterator[Path]:
+def _children(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing where there is none.
+
+    Raises:
+        StoreError: it cannot be read, which is not to be taken for an empty one.
+    """
     try:
-        yield from sorted(folder.iterdir())
-    except OSError:
-        return
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot read the store's folder {str(folder)!r}: {reason}") from error

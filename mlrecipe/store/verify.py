@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlrecipe.interfaces import Digest
-from mlrecipe.store import objects, quarantine, records
+from mlrecipe.store import files, objects, quarantine, records, usage
 from mlrecipe.store.layout import Layout
 from mlrecipe.store.records import Record
-from mlrecipe.store.usage import Census, Item, NodeKey, census
+from mlrecipe.store.usage import Census, Entry, Item, NodeKey, census
 
 if TYPE_CHECKING:
     from mlrecipe.store.store import Store
@@ -36,7 +37,10 @@ class Finding:
     """The nodes whose output it is, or was."""
 
     moved: Path | None = None
-    """Where it is now, if it was moved to the quarantine."""
+    """Where it is now, or its record, if it was moved to the quarantine."""
+
+    is_settled: bool = True
+    """Whether the store says from now on what there is; the next verification finds the others again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +60,9 @@ class Verification:
 def verify(
     store: Store, *, told: Callable[[int, int], None] = lambda done, total: None
 ) -> Verification:
-    """Read the whole store; what is damaged goes to the quarantine, and so counts as missing from then on.
+    """Read the whole store; what is damaged goes to the quarantine, and what is gone is noted as gone.
+
+    So a second verification finds nothing, but where this process may not write, and files of others.
 
     `told` is called with the bytes read and the bytes to read.
 
@@ -79,7 +85,7 @@ def verify(
         done += item.bytes
     told(done, total)
     report.findings += _doubtful(found, silent)
-    report.findings += _missing(found) + _strays(found.paths)
+    report.findings += _gone(found) + _strays(found.paths)
     report.unreferenced = {d: i for d, i in found.unreferenced.items() if i.path.exists()}
     return report
 
@@ -103,8 +109,11 @@ def _records(found: Census) -> list[Finding]:
     for path, problem in found.unreadable.items():
         moved = _moved(path, found.paths)
         findings.append(
-            Finding(kind="damaged record", name=path.stem, problem=problem, moved=moved)
-        )
+            Finding(
+                kind="damaged record", name=path.stem, problem=problem, moved=moved,
+                is_settled=moved is not None,
+            )
+        )  # fmt: skip
     for entry in found.entries.values():
         record = entry.record
         if record.value is not None and objects.digest_text(record.value) != record.digest:
@@ -113,6 +122,7 @@ def _records(found: Census) -> list[Finding]:
                 Finding(
                     kind="damaged record", name=record.fingerprint, moved=moved,
                     problem="its value is not what was written", users=(_key(record),),
+                    is_settled=moved is not None,
                 )
             )  # fmt: skip
     return findings
@@ -128,7 +138,10 @@ def _object(digest: Digest, item: Item, found: Census) -> list[Finding]:
         return []
     users = tuple(sorted(found.users.get(digest, ())))
     return [
-        Finding(kind="damaged object", name=digest, problem=problem, users=users, moved=moved)
+        Finding(
+            kind="damaged object", name=digest, problem=problem, users=users, moved=moved,
+            is_settled=moved is not None,
+        )
     ]  # fmt: skip
 
 
@@ -148,38 +161,77 @@ def _doubtful(found: Census, damaged: set[Digest]) -> list[Finding]:
     findings = []
     for entry in found.entries.values():
         record = entry.record
-        inputs = [digest for _, digest in record.parts.get("digests", []) if digest in damaged]
+        inputs = [digest for _, digest in usage.inputs(record) if digest in damaged]
         if inputs and entry.path.exists():
             moved = _moved(entry.path, found.paths)
             findings.append(
                 Finding(
                     kind="doubtful record", name=record.fingerprint, moved=moved,
                     problem=f"made from {inputs[0][:12]}, which is damaged", users=(_key(record),),
+                    is_settled=moved is not None,
                 )
             )  # fmt: skip
     return findings
 
 
-def _missing(found: Census) -> list[Finding]:
-    """Records whose object is not there, or has just been moved away."""
-    return [
-        Finding(
-            kind="missing object", name=record.digest, users=(_key(record),),
-            problem="it is computed again when it is needed",
-        )
-        for entry in found.entries.values()
-        if (record := entry.record).value is None
-        and record.digest not in found.objects
-        and not (found.paths.bare / record.fingerprint).exists()
-        and entry.path.exists()
-    ]  # fmt: skip
+def _gone(found: Census) -> list[Finding]:
+    """Settle the records whose object is not there; tell of those where it was not moved away just now."""
+    findings = []
+    for entry in found.entries.values():
+        record = entry.record
+        if record.value is not None or _is_there(entry, found) or not entry.path.exists():
+            continue
+        moved, is_settled = _settle(entry, found.paths)
+        if record.digest not in found.objects:
+            users = tuple(sorted(found.users[record.digest]))
+            findings.append(
+                Finding(
+                    kind="missing object", name=record.digest, users=users, moved=moved,
+                    problem="its output is gone", is_settled=is_settled,
+                )
+            )  # fmt: skip
+    return findings
+
+
+def _is_there(entry: Entry, found: Census) -> bool:
+    """Whether a record has its object, or is known to lack it."""
+    mark = found.paths.bare / entry.record.fingerprint
+    if not found.paths.object(entry.record.digest).exists():
+        return mark.exists()
+    with suppress(OSError):  # it was made again
+        mark.unlink(missing_ok=True)
+    return True
+
+
+def _settle(entry: Entry, paths: Layout) -> tuple[Path | None, bool]:
+    """Note that a record's output is gone; returns where the record is, if moved, and whether it is noted.
+
+    The record stays, for its digest leads on to what was made from the output; a shard's is of no use.
+    """
+    whole = paths.object(entry.record.digest)
+    if usage.whole(entry.record.node) != entry.record.node:
+        moved = _moved(entry.path, paths)
+        if moved is not None and whole.exists():  # it was made again meanwhile
+            quarantine.put_back(moved, entry.path)
+        return moved, moved is not None
+    mark = paths.bare / entry.record.fingerprint
+    try:
+        files.make_folder(mark.parent)
+        mark.touch()
+        files.sync_folder(mark.parent)
+        if whole.exists():
+            mark.unlink(missing_ok=True)
+    except OSError:
+        return None, False
+    return None, True
 
 
 def _strays(paths: Layout) -> list[Finding]:
     """Whatever among the objects has no name of one."""
+    problem = "it is no object of the store: delete it, or put it elsewhere"
     found = [p for p in paths.objects.glob("*/*") if not records.is_hash(p.name)]
     return [
-        Finding(kind="stray file", name=str(path), problem="it is no object of the store")
+        Finding(kind="stray file", name=str(path), problem=problem, is_settled=False)
         for path in sorted(found)
     ]
 

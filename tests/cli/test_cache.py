@@ -15,6 +15,14 @@ from mlrecipe.cli.app import GROUPS
 from mlrecipe.errors import RequestError
 
 LONG = ["--set", "nodes.first.count=30000", "--set", "nodes.second.count=30000"]
+TWICE = '''
+
+@mlrecipe.op("twice", rowwise=True)
+def twice(values):
+    """Each value twice."""
+    note("twice")
+    return [2 * v for v in values]
+'''
 SLOW = '''
 
 @mlrecipe.op("slow")
@@ -33,6 +41,19 @@ def prepared(cli):
     """The project's recipe with small outputs, then with large ones."""
     assert cli("prepare", "recipe.toml").code == 0
     assert cli("prepare", "recipe.toml", *LONG).code == 0
+    return cli
+
+
+@pytest.fixture
+def sharded(cli, work):
+    """The project's recipe with one more node, which was worked on in three shards."""
+    with (work.folder / "ops.py").open("a") as file:
+        file.write(TWICE)
+    with (work.folder / "recipe.toml").open("a") as file:
+        file.write('\n[nodes.doubled]\nuse = "twice"\ninputs = ["first"]\nshards = 3\n')
+    work.edit("recipe.toml", "count = 4\n\n[nodes.second]", "count = 30000\n\n[nodes.second]")
+    done = work.run("prepare", "recipe.toml")
+    assert done.code == 0, done.err
     return cli
 
 
@@ -138,6 +159,8 @@ def test_list_takes_nodes_and_a_recipe(prepared, work):
     (work.folder / "recipes/other.toml").unlink()
 
     assert listed(prepared, "sum") == [("recipe.toml", "sum")] * 2
+    row = answer(prepared("cache", "list", "--json", "sum"))[0]
+    assert answer(prepared("cache", "list", "--json", row["fingerprint"][:12])) == [row]
     for name in ("other", "recipes/other.toml", "recipes/other"):
         assert listed(prepared, "--recipe", name) == [("recipes/other.toml", "a")]
     assert len(listed(prepared, "--recipe", "recipe.toml")) == 8
@@ -163,7 +186,8 @@ def test_list_of_what_is_not_there_names_the_nearest(prepared, arguments, messag
 def test_an_empty_store_is_no_error(cli, work):
     """For none of them; and nothing is made."""
     assert listed(cli) == []
-    assert "nothing is stored" in cli("cache", "list").err
+    for command in ("list", "du", "verify", "gc"):
+        assert cli("cache", command).err.startswith("no store at .mlrecipe/store yet\n")
     assert answer(cli("cache", "du", "--json"))["bytes"] == 0
     assert answer(cli("cache", "verify", "--json"))["ok"]
     assert removed(cli) == []
@@ -250,7 +274,8 @@ def test_verify_says_what_is_wrong_in_words(prepared, work):
         in first
     )
     assert " in 8 records and 4 objects" in last
-    assert "the next run computes again" in done.err
+    assert "no recipe here, as it stands, needs what is lost" in done.err
+    assert prepared("cache", "verify").code == 0
 
 
 # -------------------------------------------------------------------------------------------------- gc
@@ -377,9 +402,23 @@ def test_gc_that_cannot_make_the_store_small_enough_says_so(prepared, work):
     dry = prepared("cache", "gc", "--max-size", "1kB", "--grace", "0")
     done = prepared("cache", "gc", "--max-size", "1kB", "--grace", "0", "--yes")
 
-    assert (dry.code, done.code) == (0, 1)
-    assert "the store takes more than 1kB: nothing else may be removed" in done.err
+    assert (dry.code, done.code) == (1, 1)
+    assert re.search(
+        r"the store would still take \S+ .B, more than 1.0 kB, and nothing else may be removed; "
+        r"what stays: 4 newest of their nodes, 4 used by recipes as they are; index: \d+ kB", dry.err,
+    )  # fmt: skip
+    assert re.search(r"the store takes \S+ .B, more than 1.0 kB, and nothing else may", done.err)
     assert len(listed(prepared)) == 8
+
+
+def test_gc_and_du_mean_the_same_by_what_the_store_takes(work):
+    """The index with it, which both tell apart."""
+    work.run("prepare", "recipe.toml")
+    gc = answer(work.run("cache", "gc", "--json", "--yes"))
+    du = answer(work.run("cache", "du", "--json"))
+
+    assert (gc["bytes_after"], gc["bytes_index"]) == (du["bytes"], du["parts"]["index"])
+    assert " kB of it index" in work.run("cache", "gc").out
 
 
 def test_gc_of_what_is_old(prepared, work):
@@ -464,6 +503,74 @@ def test_rm_removes_the_results_of_a_node(prepared, work):
     assert work.statuses()["sum"] == "run"
 
 
+def test_rm_of_a_node_takes_its_shards(sharded):
+    """Also where the node was never put together, and `list` shows them by its name."""
+    names = [f"doubled[{n}/3]" for n in (1, 2, 3)]
+    assert [node for _, node in listed(sharded, "doubled")] == ["doubled", *names]
+
+    done = answer(sharded("cache", "rm", "doubled", "--json"))
+
+    assert sorted(row["node"] for row in done["removed"]) == ["doubled", *names]
+    assert {node for _, node in listed(sharded)} == {"first", "second", "sum", "scaled"}
+
+
+def test_verify_of_lost_shards_ends_well(sharded, work):
+    """Nothing needs them any more; the second time there is nothing to find."""
+    store = work.store
+    for number in (1, 3):
+        record = store.latest("recipe.toml", f"doubled[{number}/3]")
+        shutil.rmtree(store.paths.object(record.digest))
+    store.close()
+
+    first, second = sharded("cache", "verify"), sharded("cache", "verify")
+
+    assert (first.code, second.code) == (1, 0)
+    assert first.out.count("missing object ") == 2
+    assert "no recipe here, as it stands, needs what is lost" in first.err
+    assert second.out.startswith("everything is as it was written")
+
+
+def test_verify_says_what_the_next_run_computes_again(sharded, work):
+    """The nodes that recipes need, by name; in JSON too."""
+    store = work.store
+    shutil.rmtree(store.paths.object(store.latest("recipe.toml", "doubled").digest))
+    store.close()
+
+    done = sharded("cache", "verify", "--json")
+
+    assert json.loads(done.out)["recompute"] == [["recipe.toml", "doubled"]]
+    shutil.rmtree(work.folder / ".mlrecipe/store/v1/bare")
+    assert "the next run computes again: doubled of recipe.toml" in sharded("cache", "verify").err
+
+
+def test_gc_frees_shards_of_what_was_put_together(sharded, work):
+    """No more than is needed; pinned ones stay."""
+    work.run("cache", "pin", "doubled[2/3]")
+    work.edit("recipe.toml", "count = 30000", "count = 30001")
+    work.run("prepare", "recipe.toml", "first")
+    work.run("prepare", "recipe.toml", "first", "--set", "nodes.first.count=30002")
+    age(work, 7200)
+    size = answer(work.run("cache", "gc", "--json", "--max-size", "1GB"))["bytes_before"]
+
+    done = answer(work.run("cache", "gc", "--json", "--max-size", str(size - 1000)))
+
+    assert [row["node"] for row in done["removed"]] in (["doubled[1/3]"], ["doubled[3/3]"])
+
+
+def test_gc_leaves_the_shards_with_which_the_recipe_goes_on(sharded):
+    """Whatever else was made of the node since it was interrupted."""
+    rows = answer(sharded("cache", "list", "--json", "doubled"))
+    [whole] = [row["fingerprint"] for row in rows if row["node"] == "doubled"]
+    sharded("cache", "rm", whole)
+    sharded("prepare", "recipe.toml", "--set", "nodes.first.count=29999")
+
+    done = answer(sharded("cache", "gc", "--json", "--grace", "0"))
+
+    kept = {row["fingerprint"] for row in done["kept"]}
+    assert {row["fingerprint"] for row in rows} - {whole} <= kept
+    assert sorted(r["node"] for r in done["removed"]) == [f"doubled[{n}/3]" for n in (1, 2, 3)]
+
+
 def test_rm_takes_the_beginning_of_a_fingerprint(prepared):
     """As `list` shows it."""
     row = answer(prepared("cache", "list", "--json", "sum"))[0]
@@ -508,7 +615,135 @@ def test_rm_of_what_is_pinned_is_refused(prepared):
     )
 
 
+# ------------------------------------------------------------------------------------------------- pin
+
+
+def test_pin_of_a_node_leaves_its_shards(sharded):
+    """The whole has all that they have; they can be pinned by name."""
+    assert sharded("cache", "pin", "doubled").err.count("pinned ") == 1
+    assert "pinned doubled[2/3] of recipe.toml" in sharded("cache", "pin", "doubled[2/3]").err
+
+    done = sharded("cache", "pin", "--remove", "doubled")
+
+    assert done.err.count("unpinned doubled") == 2
+
+
+def test_pin_remove_says_what_it_unpinned(prepared):
+    """By node or by fingerprint."""
+    prepared("cache", "pin", "sum", "first")
+    row = answer(prepared("cache", "list", "--json", "first"))[0]
+
+    assert re.fullmatch(
+        r"unpinned sum of recipe.toml \([0-9a-f]{12}\)\n",
+        prepared("cache", "pin", "--remove", "sum").err,
+    )
+    print_ = row["fingerprint"][:12]
+    assert f"unpinned first of recipe.toml ({print_})" in (
+        prepared("cache", "pin", "--remove", print_).err
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("summ", "'summ' is not pinned; did you mean 'sum'?"),
+        ("first", "'first' is not pinned; known: sum"),
+    ],
+)
+def test_pin_remove_of_what_is_not_pinned_names_the_nearest_pin(prepared, name, message):
+    """Exit code 2, and what was named beside it stays pinned."""
+    prepared("cache", "pin", "sum")
+
+    done = prepared("cache", "pin", "--remove", "sum", name)
+
+    assert (done.code, done.err) == (2, f"error: {message}\n")
+    assert "pinned" in prepared("cache", "list", "sum").out
+
+
 # ----------------------------------------------------------------------------------------------- other
+
+
+STORE_COMMANDS = [
+    ["list"], ["du"], ["verify"], ["gc"], ["rm", "sum"], ["pin", "sum"], ["push", "./share"],
+    ["push", "./share", "--recipe", "recipe.toml"], ["pull", "./share", "recipe.toml"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS)
+def test_a_folder_of_other_things_is_no_empty_store(cli, work, monkeypatch, command):
+    """Exit code 2 from every command, with the store that is close by."""
+    cli("prepare", "recipe.toml")
+    monkeypatch.setenv("MLRECIPE_STORE", str(work.folder))
+
+    done = cli("cache", *command)
+
+    assert done.code == 2
+    assert "is no store and has other files in it, such as '.mlrecipe'; did you mean '" in done.err
+    assert not (work.folder / "share").exists()
+
+
+@pytest.mark.parametrize("command", STORE_COMMANDS)
+def test_a_file_is_no_empty_store(cli, work, command):
+    """Exit code 2 from every command."""
+    work.write(".mlrecipe/store", "mine")
+
+    done = cli("cache", *command)
+
+    assert done.code == 2
+    assert "store' is a file" in done.err
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_a_node_is_no_remote(prepared, work, command):
+    """Exit code 2, with how a remote is named; nothing is made."""
+    recipe = ["recipe.toml"] if command == "pull" else []
+
+    done = prepared("cache", command, "sum", *recipe)
+
+    assert done.code == 2
+    assert f"'sum' is a node, not a remote; mlrecipe cache {command} REMOTE " in done.err
+    assert not (work.folder / "sum").exists()
+
+
+@pytest.mark.parametrize(
+    ("remote", "message"),
+    [
+        ("", "'' is no remote; name a folder, or a URL such as s3://bucket/x"),
+        ("recipe.toml", "'recipe.toml' is a file, not a remote; name a folder"),
+        (".mlrecipe/store", "the remote '.mlrecipe/store' is the store of this project itself"),
+    ],
+)
+def test_what_is_no_remote_is_refused(prepared, remote, message):
+    """Exit code 2, in either direction."""
+    for arguments in (["push", remote], ["pull", remote, "recipe.toml"]):
+        done = prepared("cache", *arguments)
+
+        assert done.code == 2
+        assert message in done.err
+
+
+def test_push_of_nothing_makes_nothing(cli, work):
+    """Neither a remote nor a store."""
+    done = cli("cache", "push", "./share")
+
+    assert done.code == 0
+    assert "nothing to copy" in done.err
+    assert not (work.folder / "share").exists()
+    assert not (work.folder / ".mlrecipe/store").exists()
+
+
+def test_push_of_a_shard_is_refused(sharded):
+    """Only wholes are copied."""
+    done = sharded("cache", "push", "./share", "doubled[1/3]")
+
+    assert done.code == 2
+    assert "nothing is stored of 'doubled[1/3]'; did you mean 'doubled'?" in done.err
+
+
+def test_a_folder_with_the_name_of_a_node_is_a_remote(prepared, work):
+    """If it is there, or told apart by how it is written."""
+    assert prepared("cache", "push", "./sum").code == 0
+    assert prepared("cache", "pull", "sum", "recipe.toml").code == 0
 
 
 @pytest.mark.parametrize("command", [["list"], ["du"], ["verify"], ["gc", "--yes"], ["rm", "sum"]])

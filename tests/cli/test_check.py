@@ -385,3 +385,18 @@ def test_what_is_no_recipe_says_what_it_is(cli, work, name, message):
 
     assert done.code == 2
     assert message in done.err
+
+
+@pytest.mark.parametrize("depth", [101, 335, 5000])
+def test_a_recipe_that_is_nested_too_deeply_is_told_so(cli, work, depth):
+    """Deep arrays end in one line, in the recipe and in `--set`, and never in a traceback."""
+    deep = "[" * depth + "]" * depth
+    work.write("deep.toml", f'name = "r"\n[task]\nuse = "text-classification"\nlabels = {deep}\n')
+
+    done = cli("check", "deep.toml")
+    other = cli("check", "recipe.toml", "--set", f"nodes.first.start={deep}")
+
+    assert (done.code, other.code) == (2, 2)
+    assert "nested too deeply" in done.err
+    assert "nodes.first.start: expected an integer" in other.err
+    assert "Traceback" not in done.err + other.err

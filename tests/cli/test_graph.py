@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 
+import pytest
+
 
 def test_the_graph_is_drawn_with_states(cli, work):
     """Lanes, names, ops and what would happen; nothing runs."""
@@ -74,3 +76,55 @@ def test_lineage_of_nothing_known(cli):
 
     assert done.code == 2
     assert done.err.startswith("error: nothing known as 'tokens'")
+
+
+def test_lineage_of_the_output_that_a_changed_recipe_gives(cli, work):
+    """Not of the one that was made last."""
+    cli("prepare", "recipe.toml", "--set", "nodes.first.start=5")
+    changed = work.store.latest("recipe.toml", "sum").digest
+    cli("prepare", "recipe.toml")
+    last = work.store.latest("recipe.toml", "sum").digest
+
+    found = {
+        digest: json.loads(cli("lineage", "sum", "recipe.toml", *options, "--json").out)
+        for digest, options in ((last, []), (changed, ["--set", "nodes.first.start=5"]))
+    }
+
+    assert changed != last
+    assert {digest: facts["subject"]["digest"] for digest, facts in found.items()} == {
+        last: last, changed: changed,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["sum", "recipe.toml", "--set", "nodes.first.start=6"],
+         "error: no output of 'sum' with these changes is stored; mlrecipe prepare makes it"),
+        (["smu", "recipe.toml", "--set", "nodes.first.start=6"],
+         "error: no node 'smu', and only of nodes does a change of the recipe choose the output; did you mean"),
+        (["recipe.toml", "sum"],
+         "error: the node comes first; mlrecipe lineage sum recipe.toml"),
+    ],
+)  # fmt: skip
+def test_lineage_that_cannot_be_told(cli, arguments, problem):
+    """What would help."""
+    cli("prepare", "recipe.toml")
+
+    done = cli("lineage", *arguments)
+
+    assert done.code == 2
+    assert done.err.startswith(problem)
+
+
+def test_lineage_of_a_file(cli, work):
+    """The nodes that came from it."""
+    work.write("data.txt", "x\n")
+    with (work.folder / "recipe.toml").open("a") as file:
+        file.write('\n[nodes.read]\nuse = "lines"\npath = "data.txt"\n')
+    cli("prepare", "recipe.toml")
+
+    found = json.loads(cli("lineage", "data.txt", "--json").out)
+
+    assert found["subject"]["kind"] == "file"
+    assert [branch["thing"]["name"] for branch in found["to"]] == ["read"]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from tests.cli.test_secrets import OPS, RECIPE, SECRET, hiding_places
+from tests.projects import ROOT
 
 
 @pytest.mark.parametrize("option", [["--jobs", "2"], ["-j2"], ["-j", "0"]])
@@ -21,12 +25,14 @@ def test_nodes_run_in_processes_of_their_own(cli, work, option):
     assert sorted(work.ran()) == ["add", "numbers", "numbers", "scale"]
 
 
-def test_a_negative_number_of_jobs_is_refused(cli):
-    """Exit code 2."""
-    done = cli("prepare", "recipe.toml", "-j", "-1")
+@pytest.mark.parametrize("text", ["-1", "x", "0.5", ""])
+def test_what_is_no_number_of_jobs_is_refused(cli, text):
+    """With what one may write instead."""
+    done = cli("prepare", "recipe.toml", "-j", text)
 
+    told = " ".join(done.err.split())
     assert done.code == 2
-    assert "-1 is not in the range x>=0" in done.err
+    assert f"{text!r} is no number of jobs: write 1 or more, or 0 for as many as there" in told
 
 
 def test_store_26_a_failure_with_jobs_exits_1_and_keeps_the_rest(cli, work):
@@ -100,3 +106,43 @@ def test_cost_is_shown(cli):
 def test_commands_that_run_nodes_have_the_option(cli, command):
     """With its short form."""
     assert "-j" in cli(command, "--help").out
+
+
+@pytest.mark.parametrize("option", [[], ["-j2"]])
+def test_why_a_node_runs_is_told_as_what_happened(cli, option):
+    """Not as what would have to happen, which is all that a plan can say."""
+    cli("prepare", "recipe.toml")
+
+    done = cli("prepare", "recipe.toml", "--set", "nodes.first.start=1", *option)
+
+    assert "sum: running (input first changed)" in done.err.splitlines()
+
+
+def test_mistakes_in_the_data_of_two_nodes_are_not_said_to_be_found_before_the_work(cli, work):
+    """A line each, and exit code 2, after what else there was to do was done."""
+    work.edit(
+        "ops.py", "raise ValueError(message)", 'raise mlrecipe.DataError(message, key="message")'
+    )
+    with (work.folder / "recipe.toml").open("a") as file:
+        for name in ("one", "two"):
+            file.write(f'[nodes.{name}]\nuse = "fail"\nmessage = "{name}!"\n')
+
+    done = cli("prepare", "recipe.toml")
+
+    assert done.code == 2
+    assert "nodes.one.message: one!\nrecipe.toml:" in done.err
+    assert "nothing was run" not in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks a POSIX shell")
+def test_a_closed_standard_error_is_nobody_s_file(work):
+    """Whatever is printed goes nowhere, and never into a file of the store."""
+    command = f'"{sys.executable}" -m mlrecipe prepare recipe.toml <&- >&- 2>&-'
+
+    done = subprocess.run(
+        command, shell=True, cwd=work.folder, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert len(work.ran()) == 4

@@ -106,3 +106,18 @@ def test_records_of_before_it_was_measured_are_read(measured):
     del fields["cpu_seconds"]
     with pytest.raises(ValueError, match="cpu_seconds"):
         records.from_bytes(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"),
+    [
+        ([(0, 2), (0, 2)], 2),
+        ([(1, 3), (0, 2)], 3),
+        ([(0, 5), (1, 2)], 5),
+        ([(0, 1), (60, 61)], 2),
+        ([], 0),
+    ],
+)
+def test_wall_time_is_that_in_which_anything_was_at_work(spans, seconds):
+    """At once, overlapping, one within the other, with a pause between them."""
+    assert cost.gone_by(spans) == seconds

@@ -526,3 +526,23 @@ def test_an_output_that_cannot_be_stored_is_the_ops_failure(work):
     assert error.exit_code == 1
     assert "node 'scaled' (op 'scale'): a node cannot return a value of type" in str(error)
     assert "Dataset, DatasetDict" in str(error)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ("__import__('asyncio').CancelledError", "CancelledError"),
+        ("GeneratorExit('no')", "GeneratorExit: no"),
+        ("MemoryError", "MemoryError"),
+    ],
+)
+def test_whatever_an_op_raises_is_its_failure(work, raised, told, jobs):
+    """Also what is no `Exception`, and what has no text; the rest is done all the same."""
+    work.edit("ops.py", "raise ValueError(message)", f"raise {raised}")
+    recipe(work, '[nodes.bad]\nuse = "fail"\n[nodes.good]\nuse = "numbers"\n')
+
+    results = work.prepare(jobs=jobs)
+
+    assert results.ran == ["good"]
+    assert str(results.failures["bad"]).endswith(f": {told}; --traceback shows all of it")

@@ -123,3 +123,57 @@ def test_what_is_not_known_is_an_error(done, text):
     """With what may be named."""
     with pytest.raises(RequestError, match=f"nothing known as {text!r}"):
         trace(done[0], text)
+
+
+@pytest.mark.parametrize("text", ["data.txt", "sub/../data.txt", "elsewhere/data.txt"])
+def test_a_file_is_found_by_its_name(done, monkeypatch, text):
+    """As a path, with the bytes that it has; of a file that is not there the name is enough."""
+    work, _, _ = done
+    (work.folder / "sub").mkdir()
+    monkeypatch.chdir(work.folder)
+
+    found = trace(work, text)
+
+    assert (found.subject.kind, found.subject.name) == ("file", "data.txt")
+    assert names(found.below) == {"read": {}}
+
+
+def test_a_file_of_another_name_is_found_by_its_bytes(done, monkeypatch):
+    """It was renamed since."""
+    work, _, _ = done
+    monkeypatch.chdir(work.folder)
+    (work.folder / "data.txt").rename(work.folder / "renamed.txt")
+
+    assert trace(work, "renamed.txt").subject.name == "data.txt"
+
+
+def test_a_file_that_changed_since_is_told_from_what_was_read(done, monkeypatch):
+    """Nothing came from the bytes that it has; the earlier ones are named by their digest."""
+    import hashlib
+
+    work, _, _ = done
+    monkeypatch.chdir(work.folder)
+    (work.folder / "data.txt").write_text("changed\n")
+
+    with pytest.raises(RequestError) as caught:
+        trace(work, "data.txt")
+
+    earlier = hashlib.sha256(b"x\n").hexdigest()[:12]
+    assert str(caught.value) == (
+        "no stored output was made from 'data.txt' as it is now; "
+        f"by that name was read: file data.txt {earlier}"
+    )
+
+
+def test_a_name_of_several_files_names_each_with_its_digest(done, monkeypatch):
+    """Versions of a file that is there no more."""
+    work, _, _ = done
+    work.write("data.txt", "y\n")
+    work.prepare().raise_failures()
+    (work.folder / "data.txt").unlink()
+    monkeypatch.chdir(work.folder)
+
+    with pytest.raises(
+        RequestError, match=r"'data\.txt' names 2 things: file data\.txt [0-9a-f]{12}"
+    ):
+        trace(work, "data.txt")

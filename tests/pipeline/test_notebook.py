@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import mlrecipe
+from mlrecipe.builtin.formats.plain import JsonFormat
 from mlrecipe.errors import RecipeError, RequestError
 
 
@@ -36,7 +37,7 @@ def test_an_entry_of_an_output(work):
         file.write('\n[nodes.halves]\nuse = "parity"\ninputs = ["first"]\n')
 
     assert mlrecipe.output("recipe.toml", "halves.odd") == [1, 3]
-    with pytest.raises(RequestError, match="has no entry 'od'; did you mean 'odd'"):
+    with pytest.raises(RequestError, match="has no entry 'od'; it has: even, odd; did you"):
         mlrecipe.output("recipe.toml", "halves.od")
 
 
@@ -53,3 +54,40 @@ def test_mlrecipe_has_nothing_else_by_that_name():
     """A misspelt attribute is one."""
     with pytest.raises(AttributeError, match="'outptu'"):
         _ = mlrecipe.outptu
+
+
+def test_one_override_may_be_a_text(work):
+    """Of which the letters are no overrides."""
+    with (work.folder / "recipe.toml").open("a") as file:
+        file.write("\n[variant.size.two.nodes.first]\ncount = 2\n")
+
+    assert mlrecipe.output("recipe.toml", "first", set="nodes.first.start=7") == [7, 8, 9, 10]
+    assert mlrecipe.output("recipe.toml", "first", pick="size=two") == [0, 1]
+
+
+def test_an_entry_of_what_has_none(work):
+    """An error to catch, with what there is."""
+    with pytest.raises(RequestError) as caught:
+        mlrecipe.output("recipe.toml", "first.x")
+
+    assert str(caught.value) == "the output of 'first' has no entry 'x'; it has: none"
+
+
+def test_store_42_an_output_is_noted_as_in_use_until_it_is_loaded(work, monkeypatch):
+    """So that a gc elsewhere leaves it alone: one that is a hit too."""
+    work.edit("recipe.toml", "start = 10\ncount = 4", "start = 10\ncount = 9000")
+    mlrecipe.output("recipe.toml", "second")
+    digest = work.store.latest("recipe.toml", "second").digest
+    seen = []
+    load = JsonFormat.load
+
+    def looking(self, folder):
+        seen.extend(path.read_text() for path in work.store.paths.tmp.glob("*/uses"))
+        return load(self, folder)
+
+    monkeypatch.setattr(JsonFormat, "load", looking)
+
+    assert len(mlrecipe.output("recipe.toml", "second")) == 9000
+
+    assert digest in "".join(seen)
+    assert not list(work.store.paths.tmp.glob("*/uses"))

@@ -18,7 +18,7 @@ from mlrecipe.events import NodeFinished, NodeStarted, NodeWaiting, Note, Progre
 from mlrecipe.pipeline import share
 from mlrecipe.pipeline.execute import execute
 from mlrecipe.pipeline.plan import plan as make_plan
-from tests.projects import Work
+from tests.projects import ROOT, Work
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
 
@@ -440,3 +440,26 @@ def test_store_30_a_killed_driver_takes_its_workers_with_it(work, blocked, way):
     done = work.run("prepare", "recipe.toml", "-j2")
     assert done.code == 0
     assert "waiting" not in done.err
+
+
+SLOW_NEXT = """
+import time
+from mlrecipe.pipeline import worker
+_next = worker._Line.next
+def next_(self):
+    time.sleep(0.3)
+    return _next(self)
+worker._Line.next = next_
+"""
+
+
+def test_a_worker_that_is_let_go_right_after_its_answer_leaves_nothing(work, tmp_path, monkeypatch):
+    """It is not at work any more, and so does not take the end of the pipe for its driver's death."""
+    (tmp_path / "custom").mkdir()
+    (tmp_path / "custom/sitecustomize.py").write_text(SLOW_NEXT)
+    monkeypatch.setattr("tests.projects.ROOT", f"{tmp_path}/custom:{ROOT}")
+
+    done = work.run("prepare", "recipe.toml", "-j2")
+
+    assert done.code == 0
+    assert list((work.store.root / "v1/tmp").iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from mlrecipe.pipeline import roots
+from mlrecipe.pipeline.shards import Shard, own_of
 from mlrecipe.store import usage
 from tests.store.pages import computation, fingerprint
 
@@ -61,6 +62,60 @@ def test_shards_are_roots_until_their_node_is_put_together(work):
 
     publish(work, "sum[1/2]", 3)
     assert set(rooted(work)) == {"sum", "sum[1/2]"}
+
+
+def shard(work, index, count, when, *, of="x", digests=()):
+    """A shard of the node `sum`, as the runner stores them."""
+    day = f"2026-01-{when:02d}T00:00:00+00:00"
+    pairs = [list(pair) for pair in digests]
+    made = computation(
+        f"{of} {index}/{count}", recipe="recipe.toml", node=f"sum[{index + 1}/{count}]", created=day,
+        own=own_of(fingerprint(of), Shard(index=index, count=count)),
+        parts={"op": "x", "params": {"of": of}, "digests": pairs, "shard": [index + 1, count]},
+    )  # fmt: skip
+    return work.store.publish(f"{of} {index}", made)
+
+
+def whole(work, when, *, of="x", digests=()):
+    """What the shards of `sum` give together."""
+    day = f"2026-01-{when:02d}T00:00:00+00:00"
+    parts = {"op": "x", "params": {"of": of}, "digests": [list(pair) for pair in digests]}
+    made = computation(
+        of, recipe="recipe.toml", node="sum", created=day, own=fingerprint(of), parts=parts
+    )
+    return work.store.publish(f"whole {of}", made)
+
+
+def test_shards_of_what_was_put_together_elsewhere_before_are_superfluous(work):
+    """A whole that was pulled, or that another process was quicker to store, is older than the shards."""
+    part = shard(work, 0, 2, when=5)
+    whole(work, when=1)
+    store = work.store
+
+    found = roots.finder(store, work.folder)(usage.census(store))
+
+    assert found.superfluous == {part.fingerprint}
+    assert part.fingerprint not in found.records
+
+
+def test_shards_of_another_computation_are_not_superfluous(work):
+    """Neither of other parameters nor of other inputs."""
+    shard(work, 0, 2, when=5, of="y")
+    shard(work, 0, 2, when=5, digests=[("first", fingerprint("other"))])
+    whole(work, when=1)
+    store = work.store
+
+    assert roots.finder(store, work.folder)(usage.census(store)).superfluous == set()
+
+
+def test_of_an_interrupted_node_only_the_shards_of_the_last_computation_are_roots(work):
+    """The newest of their names, but of another number of shards or of other parameters."""
+    shard(work, 0, 4, when=1, of="old")
+    shard(work, 2, 3, when=2, of="old")
+    shard(work, 0, 3, when=3, of="new")
+    shard(work, 1, 3, when=4, of="new")
+
+    assert set(rooted(work)) == {"sum[1/3]", "sum[2/3]"}
 
 
 def test_what_a_run_names_is_a_root_by_its_digest_too(work):

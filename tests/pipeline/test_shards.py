@@ -37,6 +37,7 @@ def meet(values, *, offset: int = 0):
     while len(list(here.glob("row*"))) < 2:
         assert time.monotonic() < end, "the other never came"
         time.sleep(0.01)
+    time.sleep(0.2)  # both at once
     return [v + offset for v in values]
 
 
@@ -216,13 +217,35 @@ def test_a_node_of_which_only_shards_are_stored_was_never_run(sharded):
 
 
 def test_a_sharded_node_costs_what_its_shards_cost(sharded, heard):
-    """Times are summed, whoever computed them and when."""
+    """CPU time is summed, whoever spent it and when."""
     results = sharded.prepare("nodes.out.shards=4", jobs=2)
 
     results.raise_failures()
-    told = {e.node: e.seconds for e in heard if isinstance(e, NodeFinished)}
-    assert set(told) == {"all", "out[1/4]", "out[2/4]", "out[3/4]", "out[4/4]", "out"}
-    assert told["out"] > sum(told[f"out[{i}/4]"] for i in range(1, 5)) > 0
+    told = {e.node for e in heard if isinstance(e, NodeFinished)}
+    assert told == {"all", "out[1/4]", "out[2/4]", "out[3/4]", "out[4/4]", "out"}
+    shards = [r for r in sharded.store.every() if r.node.startswith("out[")]
+    assert results.records["out"].cpu_seconds > sum(r.cpu_seconds for r in shards) > 0
+
+
+def test_shards_that_ran_at_once_took_no_longer_than_the_clock(sharded):
+    """What was done while 6 s went by was not done in 9 s."""
+    sharded.write("recipe.toml", RECIPE.replace('use = "twice"', 'use = "meet"\nshards = 2')
+                  .replace("count = 10", "count = 2"))  # fmt: skip
+
+    results = sharded.prepare(jobs=2)
+
+    results.raise_failures()
+    shards = [r.seconds for r in sharded.store.every() if r.node.startswith("out[")]
+    assert max(shards) < results.records["out"].seconds < sum(shards)
+
+
+def test_a_shard_that_fails_is_named(sharded):
+    """Not its node alone: which rows are to be looked at."""
+    sharded.edit("ops.py", "        raise mlrecipe.DataError(", "        raise ValueError(")
+    sharded.edit("ops.py", ', key="wrong")', ")")
+
+    with pytest.raises(OpError, match=r"ValueError: row 0 is wrong \(in shard 2/2"):
+        sharded.prepare("nodes.out.shards=2", "nodes.out.wrong=5").raise_failures()
 
 
 # ------------------------------------------------------------------------------------------ refused

@@ -134,6 +134,7 @@ class Life:
         self.state = dict(START)
         self.past: list[State] = []
         self.told: list[str] = []
+        self.in_use: set[str] = set()
         self.write()
 
     def write(self) -> None:
@@ -198,6 +199,8 @@ class Life:
         kind = self.dice.choice(["flip", "flip", "cut", "lose", "record", "index"])
         folder = {"record": "records", "index": "index"}.get(kind, "objects")
         files = sorted(p for p in (store / folder).rglob("*") if p.is_file())
+        if self.dice.random() < 0.7:  # what nobody wants any more gives nothing to see
+            files = [p for p in files if self.in_use & {p.stem, *p.parts}] or files
         for path in files if kind == "index" else files and [self.dice.choice(files)]:
             if kind in ("flip", "cut"):
                 data = bytearray(path.read_bytes())
@@ -249,6 +252,7 @@ class Life:
         results = self.work.prepare()
         results.raise_failures()
         store = self.work.store
+        self.in_use = {text for r in results.records.values() for text in (r.digest, r.fingerprint)}
         found = {name: store.load(record) for name, record in results.records.items()
                  if not store.damage(record)}  # fmt: skip
         wanted = {name: value for name, value in expected(self.state).items() if name in found}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+from mlrecipe.pipeline import roots
 from mlrecipe.store.verify import verify
 
 
@@ -25,3 +28,20 @@ def test_store_36_what_was_made_from_a_flipped_byte_is_made_again(work):
     assert kinds == ["damaged object", "doubtful record"]
     assert work.output("doubled")[-1] == 79998.0
     assert verify(work.store).findings == []
+
+
+def test_only_what_recipes_need_of_what_is_lost_is_to_be_computed(work):
+    """An output that is an input of others alone may be gone."""
+    work.edit("recipe.toml", "count = 4\n\n[nodes.second]", "count = 40000\n\n[nodes.second]")
+    work.edit("recipe.toml", "start = 10\ncount = 4", "start = 10\ncount = 40000")
+    work.prepare().raise_failures()
+    store = work.store
+    for node in ("first", "scaled"):
+        record = store.latest("recipe.toml", node)
+        shutil.rmtree(store.paths.object(record.digest))
+
+    report = verify(store)
+
+    lost = [key for finding in report.findings for key in finding.users]
+    assert sorted(lost) == [("recipe.toml", "first"), ("recipe.toml", "scaled")]
+    assert roots.to_compute(store, work.folder, lost) == [("recipe.toml", "scaled")]

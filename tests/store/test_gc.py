@@ -209,12 +209,54 @@ def test_max_size_removes_what_was_used_longest_ago_until_it_fits(store):
     """Roots stay even so."""
     for age, name in enumerate("abcdef", start=1):
         publish(store, name, book(name, 100_000), age=age * HOUR)
-    size = sum(usage.parts(store.paths).values())
+    size = sum(usage.sizes(store).values())
 
     collect(store, rooted("f"), max_bytes=size - 150_000)
 
     assert [name for name in "abcdef" if has(store, name)] == ["a", "b", "c", "f"]
-    assert sum(usage.parts(store.paths).values()) <= size - 150_000
+    assert sum(usage.sizes(store).values()) <= size - 150_000
+
+
+def test_what_another_result_has_goes_before_what_was_used_longest_ago(store):
+    """And no more than is needed."""
+    for age, name in enumerate("cba", start=1):
+        publish(store, name, book(name, 100_000), age=age * HOUR)
+    size = sum(usage.sizes(store).values())
+
+    decision = collect(
+        store, lambda found: Roots(superfluous={fingerprint("c")}), max_bytes=size - 50_000
+    )
+
+    assert [entry.record.fingerprint for entry in decision.doomed] == [fingerprint("c")]
+
+
+def test_nothing_is_removed_while_a_record_cannot_be_read(store):
+    """What it needs cannot be told: its object looks like a leftover."""
+    hidden = publish(store, "hidden", age=HOUR)
+    publish(store, "other", age=HOUR)
+    path = store.paths.record(hidden.fingerprint)
+    os.rename(path, store.root / "away")
+    path.symlink_to(path)
+
+    for work in (collect, lambda store: gc.discard(store, [fingerprint("other")])):
+        with pytest.raises(StoreError, match="until it can be read, nothing is removed"):
+            work(store)
+
+    path.unlink()
+    os.rename(store.root / "away", path)
+    assert has(store, "hidden")
+    assert has(store, "other")
+
+
+def test_sizes_are_those_of_a_store_that_nobody_has_open(store):
+    """What gc says that a store takes is what anybody finds afterwards."""
+    publish(store, "one", age=HOUR)
+
+    _, decision = gc.survey(store, nothing, Limits(max_bytes=10**9))
+    store.close()
+
+    parts = usage.parts(store.paths)
+    assert (decision.bytes, decision.index) == (sum(parts.values()), parts["index"])
 
 
 def test_a_pinned_result_stays_until_it_is_unpinned(store):

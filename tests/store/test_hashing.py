@@ -101,6 +101,7 @@ def test_store_36_a_file_that_changed_after_it_was_hashed_is_hashed_again(tmp_pa
     store = Store(tmp_path / "store")
     store.publish(1, computation())
 
+    (tmp_path / "draft").mkdir()
     made = save(None, "twice", Twice(), draft=tmp_path / "draft", paths=store._paths)
 
     assert made.bytes == 200_004

@@ -116,7 +116,9 @@ def test_an_unknown_index_is_refused(store, monkeypatch):
     """A slip in the environment is no choice, even before there is an index."""
     monkeypatch.setenv("MLRECIPE_INDEX", "sqlight")
 
-    with pytest.raises(RequestError, match="MLRECIPE_INDEX is 'sqlight'; did you mean 'sqlite'"):
+    with pytest.raises(
+        RequestError, match="MLRECIPE_INDEX is 'sqlight': it is diskcache or sqlite"
+    ):
         store.memo.get("key")
 
 

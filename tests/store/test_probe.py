@@ -187,7 +187,7 @@ def test_an_unknown_kind_of_lock_is_refused(store, monkeypatch):
     monkeypatch.setenv("MLRECIPE_LOCKS", "leese")
 
     with (
-        pytest.raises(RequestError, match="MLRECIPE_LOCKS is 'leese'; did you mean 'lease'"),
+        pytest.raises(RequestError, match="MLRECIPE_LOCKS is 'leese': it is flock or lease"),
         store.lock(fingerprint("clean"), "clean"),
     ):
         pass

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from mlrecipe.errors import StoreError
 from mlrecipe.store import usage
 from tests.store.pages import BOOK, Pages, computation, fingerprint
 
@@ -88,3 +91,23 @@ def test_records_that_have_not_changed_are_not_read_again(store):
 
     assert again.entries[fingerprint("first")].record is before.entries[fingerprint("first")].record
     assert fingerprint("second") in again.entries
+
+
+def test_a_folder_that_cannot_be_read_is_no_empty_one(store):
+    """Else a gc would take everything for leftovers."""
+    record = store.publish(BOOK, computation())
+    folder = store.paths.record(record.fingerprint).parent
+    os.rename(folder, store.root / "away")
+    folder.symlink_to(folder)
+
+    with pytest.raises(StoreError, match="cannot read the store's folder"):
+        usage.census(store)
+
+
+@pytest.mark.parametrize(
+    ("node", "whole"),
+    [("tokens[2/7]", "tokens"), ("tokens", "tokens"), ("a[1]", "a[1]"), ("a[1/2]b", "a[1/2]b")],
+)
+def test_the_node_that_a_shard_is_of(node, whole):
+    """By the name of its record."""
+    assert usage.whole(node) == whole

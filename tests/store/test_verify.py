@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,61 @@ def test_a_record_without_its_object_is_found(store):
     assert verify(store).findings == []
 
 
+def lose(store, record):
+    """The object is gone, whoever took it."""
+    shutil.rmtree(store.paths.object(record.digest))
+
+
+def test_what_is_gone_is_noted_as_gone_and_found_once(store):
+    """The record stays, for its digest stays true: what was made from it is still a hit."""
+    record = store.publish(BOOK, computation())
+    lose(store, record)
+
+    first, second = verify(store), verify(store)
+
+    assert [finding.is_settled for finding in first.findings] == [True]
+    assert second.findings == []
+    assert store.remembered(record.fingerprint) == record
+
+
+def test_the_record_of_a_shard_that_is_gone_goes_to_the_quarantine(store):
+    """Nothing is made from a shard alone."""
+    record = store.publish(BOOK, computation(node="clean[2/3]"))
+    lose(store, record)
+
+    (finding,) = verify(store).findings
+
+    assert (finding.kind, finding.users) == ("missing object", (("imdb.toml", "clean[2/3]"),))
+    assert finding.moved == store.paths.quarantine / f"{record.fingerprint}-1.json"
+    assert store.remembered(record.fingerprint) is None
+    assert verify(store).findings == []
+
+
+def test_what_was_damaged_is_gone_from_then_on(store):
+    """Also where no run ever makes it again."""
+    record = store.publish(BOOK, computation())
+    store.publish(BOOK, computation("part", node="clean[1/2]"))
+    overwrite(store.object_folder(record.digest) / "a.txt", "fIrst")
+
+    first, second = verify(store), verify(store)
+
+    assert [finding.kind for finding in first.findings] == ["damaged object"]
+    assert second.findings == []
+
+
+def test_what_was_made_again_and_is_lost_again_is_found_again(store):
+    """The note that it is gone holds only until it is there."""
+    record = store.publish(BOOK, computation())
+    lose(store, record)
+    verify(store)
+    store.publish(BOOK, computation())
+    assert verify(store).findings == []
+
+    lose(store, record)
+
+    assert [finding.kind for finding in verify(store).findings] == ["missing object"]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -186,7 +242,7 @@ if os.geteuid() == 0:
     os.setuid(65534)
 store = Store(Path(sys.argv[1]))
 (finding,) = verify.verify(store).findings
-print(finding.kind, finding.moved, len(usage.census(store).entries))
+print(finding.kind, finding.moved, finding.is_settled, len(usage.census(store).entries))
 limits = gc.Limits(grace=0.0)
 print(len(gc.survey(store, lambda found: gc.Roots(), limits)[1].doomed))
 try:
@@ -216,6 +272,14 @@ def test_store_40_a_read_only_store_is_verified_and_surveyed_but_not_emptied():
         for folder in folders:
             folder.chmod(0o755)
     first, second, third = done.stdout.splitlines()
-    assert (first, second) == ("damaged object None 1", "1")
+    assert (first, second) == ("damaged object None False 1", "1")
     assert third.startswith("StoreError: cannot write to the store")
     assert "Permission denied" in third
+
+
+@pytest.mark.parametrize("digests", ["abc", 3, [1, [2], ["a", "b", "c"]], None])
+def test_odd_inputs_in_a_record_are_no_inputs(store, digests):
+    """Whatever wrote them, everything else is verified."""
+    store.publish(BOOK, computation(parts={"op": "clean", "digests": digests}))
+
+    assert verify(store).findings == []

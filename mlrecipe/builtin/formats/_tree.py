@@ -7,15 +7,17 @@ file; every other value is in a folder of its own, written by the format of its 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.errors import DataError, StoreError
 from mlrecipe.interfaces import Summary
 from mlrecipe.registry import registries
-from mlrecipe.store import formats, values
+from mlrecipe.store import formats, objects, values
 from mlrecipe.store.outputs import SMALL
 
 FILE = "tree.json"
@@ -175,23 +177,29 @@ class _Reader:
     def value(self, node: Node) -> Any:
         """What the node stands for."""
         ((kind, content),) = node.items()
-        if kind == "dict":
-            return {values.decode(key): self.value(item) for key, item in content}
-        if kind in ("list", "tuple"):
-            items = (self.value(item) for item in content)
-            return list(items) if kind == "list" else tuple(items)
-        return getattr(self, f"_{kind}")(content)
+        if kind not in _READERS:
+            raise StoreError(f"{FILE} has a part of kind {kind!r}, which mlrecipe never writes")
+        return _READERS[kind](self, content)
+
+    def _dict(self, content: list[Any]) -> Any:
+        return {values.decode(key): self.value(item) for key, item in content}
+
+    def _list(self, content: list[Any]) -> Any:
+        return [self.value(item) for item in content]
+
+    def _tuple(self, content: list[Any]) -> Any:
+        return tuple(self._list(content))
 
     def _plain(self, text: str) -> Any:
         return values.decode(text)
 
     def _file(self, name: str) -> Any:
-        with (self.folder / f"{name}.json").open(encoding="utf-8", newline="") as file:
+        with self._own(name, ".json").open(encoding="utf-8", newline="") as file:
             return values.decode(file.read())
 
     def _format(self, content: list[str]) -> Any:
         name, kind = content
-        return registries["format"].get(kind)().load(self.folder / name)
+        return registries["format"].get(kind)().load(self._own(name))
 
     def _tensor(self, name: str) -> Any:
         from mlrecipe.builtin.formats.array import read_tensors
@@ -205,6 +213,33 @@ class _Reader:
             self.arrays = dict(_safetensors.read_arrays(self.folder / _ARRAYS))
         name, dtype, shape = content
         return _safetensors.as_array(self.arrays[name], dtype, shape)
+
+    def _own(self, name: str, end: str = "") -> Path:
+        """What this value wrote under a name, and never anything else.
+
+        Raises:
+            StoreError: it wrote no such thing.
+        """
+        path = self.folder / f"{name}{end}"
+        # A format may write nothing at all, and folders without files are not listed.
+        is_ours = name.isdecimal() and not path.is_symlink() and (
+            path.name in self._names or (path.is_dir() and not os.listdir(path))
+        )  # fmt: skip
+        if not is_ours:
+            raise StoreError(f"{FILE} names {name!r}, which does not belong to the value")
+        return path
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return objects.names_in(self.folder)
+
+
+_READERS: Mapping[str, Callable[[_Reader, Any], Any]] = {
+    "dict": _Reader._dict, "list": _Reader._list, "tuple": _Reader._tuple,
+    "plain": _Reader._plain, "file": _Reader._file, "format": _Reader._format,
+    "tensor": _Reader._tensor, "array": _Reader._array,
+}  # fmt: skip
+"""Kind of a part → how it is read; what a file in the store says is never the name of a method."""
 
 
 def _root(folder: Path) -> Node:

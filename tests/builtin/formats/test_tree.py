@@ -12,8 +12,9 @@ import pytest
 
 import mlrecipe
 from mlrecipe import DataError
+from mlrecipe.errors import StoreError
 from mlrecipe.interfaces import Summary
-from mlrecipe.store import Store
+from mlrecipe.store import Store, objects
 from tests.projects import Work
 from tests.store.pages import computation
 
@@ -80,6 +81,57 @@ def test_one_entry_is_loaded_without_the_others(store):
     assert store.load(record, entry="b") == Page("second")
     assert store.load(record, entry="c") == {"deep": [1, 2]}
     assert READ == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('{"format":["0","page"]}', '{"format":["..","page"]}'),
+        ('{"format":["0","page"]}', '{"format":["7","page"]}'),
+        ('{"format":["0","page"]}', '{"format":["OUTSIDE","page"]}'),
+        ('{"format":["0","page"]}', '{"format":[0,"page"]}'),
+        ('{"file":"1"}', '{"file":"../../1"}'),
+        ('{"file":"1"}', '{"file":"8"}'),
+        ('{"file":"1"}', '{"file":"OUTSIDE/1"}'),
+        ('{"file":"1"}', '{"own":"1"}'),
+        ('{"file":"1"}', '{"_own":"1"}'),
+        ('{"file":"1"}', '{"value":{"plain":"1"}}'),
+    ],
+)
+@pytest.mark.parametrize("entry", ["", "page", "many"])
+def test_planted_names_are_damage(store, tmp_path, old, new, entry):
+    """What stands in a stored file leads to nothing outside the value, and is the name of no method."""
+    record = store.publish({"page": Page("one"), "many": [1] * 20_000}, computation())
+    data = store.object_folder(record.digest)
+    outside = tmp_path / "outside"
+    for place in (outside, data / "7"):
+        place.mkdir()
+        (place / "page.txt").write_text("planted")
+    for place in (outside / "1.json", data / "8.json"):
+        place.write_text("[2]")
+    tree = data / "tree.json"
+    text = tree.read_text()
+    assert text.count(old) == 1, text
+    planted = text.replace(old, new.replace("OUTSIDE", str(outside)))
+    tree.chmod(0o644)
+    tree.write_text(planted)
+    READ.clear()
+
+    with pytest.raises(StoreError) as caught:
+        load(store, record, entry, spoilt="many" if "file" in old else "page")
+
+    assert "planted" not in READ
+    assert "of 'clean' is damaged: tree.json has" in str(caught.value)
+
+
+def load(store, record, entry, *, spoilt):
+    """Load past the glance at names and sizes, as where a planted text has the size of the first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objects, "damage", lambda folder, digest: "")
+        if entry and entry != spoilt:
+            store.load(record, entry=entry)  # what is asked for is whole
+            entry = spoilt
+        return store.load(record, entry=entry)
 
 
 def splits(folder: Path) -> dict[str, Any]:
