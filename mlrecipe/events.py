@@ -112,6 +112,11 @@ def progress(done: int, total: int | None = None, *, unit: str = "rows") -> None
     emit(Progress(done, total, unit))
 
 
+def are_heard() -> bool:
+    """Whether anybody listens."""
+    return _sink.get() is not None
+
+
 @contextmanager
 def listening(sink: Callable[[Event], None]) -> Iterator[None]:
     """Send every event of the block to `sink`."""

@@ -10,11 +10,12 @@ import typer
 
 from mlrecipe import events
 from mlrecipe.cli import amounts, render
-from mlrecipe.cli.holdings import short
+from mlrecipe.cli.holdings import short, tell_unreadable
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.cli.stores import looked_at
+from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline import roots
 from mlrecipe.recipe.project import shown
 from mlrecipe.store import usage
@@ -47,6 +48,7 @@ def du(as_json: Json = False) -> None:
         render.document(facts)
     else:
         _show_usage(facts)
+    tell_unreadable(found)
 
 
 def verify(ctx: typer.Context, as_json: Json = False) -> None:
@@ -63,7 +65,9 @@ def verify(ctx: typer.Context, as_json: Json = False) -> None:
         report = read_everything(session.store, told=_Told())
     seconds = time.perf_counter() - began
     lost = {key for finding in report.findings for key in finding.users}
-    needed = roots.to_compute(session.store, session.project, lost)
+    damaged = {f.name for f in report.findings if f.kind in ("damaged record", "doubtful record")}
+    prints = {Fingerprint(name) for name in damaged}
+    needed = roots.to_compute(session.store, session.project, lost, prints)
     if as_json:
         render.document(_verified(report, seconds, needed))
     else:

@@ -16,6 +16,7 @@ from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import drawing
 from mlrecipe.pipeline.plan import Plan
 from mlrecipe.pipeline.plan import plan as make_plan
+from mlrecipe.pipeline.standing import told
 from mlrecipe.recipe.schema import Overrides
 
 _COLORS = {"hit": "green", "run": "yellow", "maybe": "cyan"}
@@ -47,7 +48,7 @@ def graph(
     """
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
-    planned = make_plan(request, session.store, nodes=nodes or ())
+    planned = told(make_plan(request, session.store, nodes=nodes or ()), session.store)
     if as_json:
         render.document(_facts(planned))
         return
@@ -105,6 +106,8 @@ def _print(planned: Plan, *, empty: str) -> None:
             render.out(row.lanes)
             continue
         status = render.styled(step.status, _COLORS[step.status])
+        if step.status == "hit" and len(step.reasons) > 1:
+            status += f": {'; '.join(step.reasons[1:])}"
         render.out(
             f"{row.lanes:<{width}}  {row.node:<{name}}  {step.node.spec.use:<{use}}  {status}"
         )

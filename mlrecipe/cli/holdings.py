@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
@@ -54,8 +54,10 @@ def list_(
     keys = of_recipe(found, recipe, session)
     entries = named(found, nodes, keys) if nodes else of_nodes(found, (), keys)
     entries.sort(key=lambda e: (e.record.recipe, e.record.node, -e.used))
+    tell_unreadable(found)
+    lacks = _lacks(entries, found, session)
     if as_json:
-        render.document([_facts(entry, found) for entry in entries])
+        render.document([_facts(entry, found, lacks) for entry in entries])
         return
     if not entries:
         if session.store.root.is_dir():
@@ -63,7 +65,7 @@ def list_(
         return
     now = time.time()
     header = ("recipe", "node", "op", "size", "age", "last used", "fingerprint", "")
-    table(header, [_row(entry, found, now) for entry in entries])
+    table(header, [_row(entry, found, now, lacks) for entry in entries])
 
 
 def pin(
@@ -73,7 +75,7 @@ def pin(
         bool, typer.Option("--remove", help="Let gc have them again, if nothing else needs them.")
     ] = False,
 ) -> None:
-    """Keep the newest result of a node, and what it was made from, from any gc.
+    """Keep what recipes use of a node now, its newest result and what these were made from, from any gc.
 
     Example: mlrecipe cache pin tokens
     """
@@ -85,7 +87,7 @@ def pin(
             pins.unpin(session.store, fingerprint)
             render.say(f"unpinned {_shown(found, fingerprint)}")
         return
-    for entry in _to_pin(found, results, of_recipe(found, recipe, session)):
+    for entry in _to_pin(found, results, of_recipe(found, recipe, session), session):
         pins.pin(session.store, entry.record.fingerprint)
         render.say(f"pinned {_shown(found, entry.record.fingerprint)}")
         if is_gone(entry, found):
@@ -154,6 +156,13 @@ def is_gone(entry: Entry, found: Census) -> bool:
     return entry.record.value is None and entry.record.digest not in found.objects
 
 
+def tell_unreadable(found: Census) -> None:
+    """Say that there are records that cannot be read, for nothing else tells of them."""
+    if found.unreadable:
+        count = amounts.counted(len(found.unreadable), "record")
+        render.warn(f"left out: {count} that cannot be read; `mlrecipe cache verify` tells more")
+
+
 def short(fingerprint: str) -> str:
     """As much of a fingerprint as tells it from others."""
     return fingerprint[:12]
@@ -166,10 +175,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         render.out(line if number else render.styled(line, "bold"))
 
 
-def _to_pin(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> list[Entry]:
-    """What a user wants pinned: of a node the newest, and its shards only where there is no whole."""
+def _to_pin(
+    found: Census, names: Sequence[str], keys: set[NodeKey] | None, session: Session
+) -> list[Entry]:
+    """What a user wants pinned: of a node what is used and the newest, its shards where there is no whole."""
+    from mlrecipe.pipeline import roots
+
     chosen = named(found, names, keys)
     newest = set(found.newest.values()) | found.pins
+    for used in roots.current(session.store, session.project, found).values():
+        newest.update(used)
     wholes = {node for entry in chosen for _, node in _keys(entry, found)}
     return [
         entry for entry in chosen
@@ -232,26 +247,40 @@ def _is_hex(text: str) -> bool:
     return len(text) >= 4 and not text.strip("0123456789abcdef")
 
 
-def _state(entry: Entry, found: Census) -> list[str]:
+def _lacks(entries: Iterable[Entry], found: Census, session: Session) -> dict[Fingerprint, str]:
+    """What is to be said of the outputs that cannot be used, and whether a recipe needs them."""
+    from mlrecipe.pipeline import roots, standing
+
+    records = {entry.record.fingerprint: entry.record for entry in entries}
+    lacks = {f: standing.lack(record, session.store) for f, record in records.items()}
+    lacks = {fingerprint: lack for fingerprint, lack in lacks.items() if lack}
+    missed = roots.missed(session.store, session.project, lacks)
+    needs = {True: "the next run computes it again", False: "nothing needs it"}
+    return {f: f"{lack}; {needs[f in missed]}" for f, lack in lacks.items()}
+
+
+def _state(entry: Entry, found: Census, lacks: Mapping[Fingerprint, str]) -> list[str]:
     record = entry.record
     states = {
         "pinned": record.fingerprint in found.pins,
         "newest": record.fingerprint in found.newest.values(),
-        "output is gone": is_gone(entry, found),
+        lacks.get(record.fingerprint, ""): record.fingerprint in lacks,
     }
     return [state for state, holds in states.items() if holds]
 
 
-def _row(entry: Entry, found: Census, now: float) -> tuple[str, ...]:
+def _row(
+    entry: Entry, found: Census, now: float, lacks: Mapping[Fingerprint, str]
+) -> tuple[str, ...]:
     record = entry.record
     return (
         record.recipe, record.node, record.op, render.size(record.bytes),
         amounts.ago(now - _seconds(record.created)), amounts.ago(now - entry.used),
-        short(record.fingerprint), ", ".join(_state(entry, found)),
+        short(record.fingerprint), ", ".join(_state(entry, found, lacks)),
     )  # fmt: skip
 
 
-def _facts(entry: Entry, found: Census) -> dict[str, Any]:
+def _facts(entry: Entry, found: Census, lacks: Mapping[Fingerprint, str]) -> dict[str, Any]:
     record = entry.record
     return {
         "recipe": record.recipe,
@@ -263,7 +292,7 @@ def _facts(entry: Entry, found: Census) -> dict[str, Any]:
         "fingerprint": record.fingerprint,
         "digest": record.digest,
         "users": sorted(_keys(entry, found)),
-        "states": _state(entry, found),
+        "states": _state(entry, found, lacks),
     }
 
 

@@ -50,21 +50,32 @@ def inspect(
         raise RequestError("the node comes first", hint=f"mlrecipe inspect {recipe} {node}")
     session = Session.guessed(recipe)
     request = session.open(overrides, settings=ctx.obj)
-    step = make_plan(request, session.store, nodes=[node]).by_node[node]
+    step = _step(session, request, node)
     record = step.record or session.store.latest(request.name, node)
     if repl:
         _prompt(session, node, record)
         return
     sample = _sample(session, record, split, rows, columns) if record else {}
+    damage = session.store.damage(record) if record and record.value is not None else ""
     if as_json:
-        render.document(_facts(request, step, record, sample))
+        render.document(_facts(request, step, record, sample, damage))
         return
-    _show(session, step, record)
+    _show(session, step, record, damage)
     _show_rows(sample)
 
 
+def _step(session: Session, request: Request, node: str) -> Step:
+    """What preparing the recipe would do with the node, and what the store has of it."""
+    from mlrecipe.pipeline.standing import standing
+
+    planned = make_plan(request, session.store, nodes=[node])
+    if planned.by_node[node].lost is not None:  # it alone would run; nothing may need its output
+        planned = make_plan(request, session.store)
+    return standing(node, planned, session.store)
+
+
 def _facts(
-    request: Request, step: Step, record: Record | None, sample: Mapping[str, Any]
+    request: Request, step: Step, record: Record | None, sample: Mapping[str, Any], damage: str
 ) -> dict[str, Any]:
     """What `--json` prints; fields about the output are null when there is none."""
     signature, parts = step.node.found.signature, _parts(step, record)
@@ -89,7 +100,7 @@ def _facts(
         "format": record.format if record else None,
         "summary": {k: v for k, v in record.summary.items() if k != "sample"} if record else None,
         "sample": sample,
-        "value": _json_value(record),
+        "value": values.decode(record.value) if record and record.value and not damage else None,
     }
 
 
@@ -106,19 +117,7 @@ def _named(pairs: Sequence[Sequence[str]]) -> str:
     return ", ".join(name for name, _ in pairs[:3]) + more
 
 
-def _json_value(record: Record | None) -> Any:
-    """The output itself where it is a small JSON value."""
-    if record is None or record.value is None:
-        return None
-    value = values.decode(record.value)
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return None
-    return value
-
-
-def _show(session: Session, step: Step, record: Record | None) -> None:
+def _show(session: Session, step: Step, record: Record | None, damage: str) -> None:
     parts = _parts(step, record)
     place = step.node.found.plugin or "built in"
     inputs = ", ".join(i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs)
@@ -139,12 +138,13 @@ def _show(session: Session, step: Step, record: Record | None) -> None:
                      f"({render.duration(record.cpu_seconds)} of CPU{_peak(record)})"),
             ("size", render.size(record.bytes)),
             *_summary(record),
+            *_value(record, damage),
         ]  # fmt: skip
     if record is not None and step.record is None:
-        render.warn(
-            f"{step.node.name} would run now ({'; '.join(step.reasons)}); "
-            "below is its last output, and what that was made with"
-        )
+        below = "what its last output was made with" if damage else (
+            "its last output, and what that was made with"
+        )  # fmt: skip
+        render.warn(f"{step.node.name} would run now ({'; '.join(step.reasons)}); below is {below}")
     for line in render.columns(facts, indent=""):
         render.out(line)
     if record is None:
@@ -171,21 +171,29 @@ def _summary(record: Record) -> list[tuple[str, str]]:
             facts.append(
                 ("labels", f"{where}: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
             )
-    if record.value is not None:
-        value = values.decode(record.value)
-        text = json.dumps(value, ensure_ascii=False, default=repr)
-        if len(text) > 100:
-            text = json.dumps(value, ensure_ascii=False, indent=2, default=repr)
-        facts.append(("value", text if len(text) < 4000 else text[:4000] + " …"))
     return facts
 
 
+def _value(record: Record, damage: str) -> list[tuple[str, str]]:
+    """The output itself where it is a small plain value."""
+    if record.value is None:
+        return []
+    if damage:
+        return [("value", f"cannot be shown: {damage}")]
+    value = values.decode(record.value)
+    text = _text(value)
+    if len(text) > 100:
+        text = _text(value, indent=2)
+    return [("value", text if len(text) < 4000 else text[:4000] + " …")]
+
+
+def _text(value: Any, *, indent: int | None = None) -> str:
+    plain = render.as_json(value, has_nan=True)
+    return json.dumps(plain, ensure_ascii=False, indent=indent, default=str)
+
+
 def _pairs(params: Mapping[str, Any]) -> str:
-    shown = [
-        f"{k} = {json.dumps(v, ensure_ascii=False, default=str)}"
-        for k, v in params.items()
-        if v is not None
-    ]
+    shown = [f"{k} = {_text(v)}" for k, v in params.items() if v is not None]
     return ", ".join(shown) or "none"
 
 
@@ -203,6 +211,9 @@ def _sample(
     _check_columns(record, names)
     kept: Mapping[str, Sequence[Mapping[str, Any]]] = record.summary.get("sample", {})
     enough = all(len(kept.get(s, [])) >= min(rows, counts[s]) for s in wanted)
+    if not enough and session.store.damage(record):
+        render.warn(f"the output of {record.node!r} is not here: its record has only these rows")
+        kept, enough = {s: kept.get(s, []) for s in wanted}, True
     source = kept if enough else _load_rows(session, record, wanted, rows)
     return {
         s: [
@@ -241,11 +252,7 @@ def _show_rows(sample: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         for number, row in enumerate(rows):
             render.out(f"\n{split or 'row'}[{number}]")
             for name, value in row.items():
-                text = (
-                    value
-                    if isinstance(value, str)
-                    else json.dumps(value, ensure_ascii=False, default=str)
-                )
+                text = value if isinstance(value, str) else _text(value)
                 render.out(f"  {name}: {text[:300]}{' …' if len(text) > 300 else ''}")
 
 
@@ -255,6 +262,11 @@ def _prompt(session: Session, node: str, record: Record | None) -> None:
     if record is None:
         raise RequestError(
             f"nothing stored yet for {node!r}", hint=f"mlrecipe prepare {session.shown} {node}"
+        )
+    if session.store.damage(record):  # "run again" would not help where nothing needs it
+        raise RequestError(
+            f"the output of {node!r} is not here, or damaged",
+            hint=f"mlrecipe prepare {session.shown} {node}",
         )
     data = session.store.load(record)
     code.interact(

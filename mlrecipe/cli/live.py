@@ -106,7 +106,7 @@ class _Plain:
         match event:
             case events.NodeStarted(node=node, reason=reason):
                 self._begin(node)
-                self.line(f"{node}: running ({reason})")
+                self.line(f"{node}: running ({render.visible(reason)})")
             case events.NodeWaiting(node=node, holder=holder):
                 self.line(f"{node}: waiting for {holder}, whose result will be used")
             case events.NodeFinished(node=node, status="run", seconds=seconds, rows=rows):
@@ -119,13 +119,13 @@ class _Plain:
                 self.line(render.styled(f"{node}: failed", "red", to=sys.stderr))
             case events.StageStarted(stage=stage, facts=facts):
                 self._begin_stage(stage)
-                self.line(f"{stage}: {facts}")
+                self.line(f"{stage}: {render.visible(facts)}")
             case events.EpochFinished() if self._shows_hits or _has_line(event):
                 self.line(_epoch(event))
             case events.Note(text=text, level="warning", node=node):
                 render.warn(_of(node, text))
             case events.Note(text=text, node=node):
-                self.line(_of(node, text))
+                self.line(render.visible(_of(node, text)))
             case events.Progress(node=node):
                 self.progress(event, node)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
+from mlrecipe.cli.amounts import counted
 from mlrecipe.cli.options import NONE, Force, Jobs, Json, Limit, RecipeArgument, Update, limited
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import show_statistics
@@ -46,6 +47,8 @@ def plan(
 
     Example: mlrecipe plan imdb.toml --set nodes.tokens.max_length=64
     """
+    from mlrecipe.pipeline.standing import told
+
     session = Session.of(recipe)
     request = session.open(limited(overrides, limit), settings=ctx.obj)
     planned = make_plan(request, session.store, nodes=nodes or (), force=force or ())
@@ -54,6 +57,7 @@ def plan(
 
         planned = hedged(planned, is_offline=ctx.obj.is_offline)
     foreseen = [] if nodes else list(foresee(request, session.store, planned))
+    planned = told(planned, session.store)
     if as_json:
         steps = [*map(_step, planned.steps), *map(_derived, foreseen)]
         render.document({"recipe": request.name, "steps": steps})
@@ -135,8 +139,10 @@ def carry_out(
             for step in planned.steps:
                 render.say(f"{step.node.name}: in the store ({_reasons(step.reasons)})")
         if not settings.is_quiet:
-            render.say(f"{session.shown}: {len(planned.steps)} nodes, all in the store")
-        return {step.node.name: step.record for step in planned.steps if step.record is not None}
+            render.say(f"{session.shown}: {counted(len(planned.steps), 'node')}, all in the store")
+        found = {step.node.name: step.record for step in planned.steps if step.record is not None}
+        session.store.note_uses(found, recipe=request.name)
+        return found
     hits = [step.record for step in planned.steps if step.record is not None]
     with session.store.using(hits) as is_there:
         if not is_there:  # gone for long and not needed, or a gc was quicker
@@ -156,6 +162,7 @@ def _execute(
     check_secrets(request, [("nodes", name) for name in todo])
     session.load_plugins(request)
     session.store.tidy()
+    session.store.told.clear()  # while the work was planned nobody listened
     with live(settings):
         results = execute(planned, request, session.store, jobs=jobs)
     session.remember()
@@ -165,7 +172,8 @@ def _execute(
         parts.append(f"{len(results.failures)} failed, {len(results.skipped)} not reached")
     seconds = render.duration(time.perf_counter() - began)
     if not settings.is_quiet:
-        render.say(f"{session.shown}: {len(planned.steps)} nodes ({', '.join(parts)}) in {seconds}")
+        count = counted(len(planned.steps), "node")
+        render.say(f"{session.shown}: {count} ({', '.join(parts)}) in {seconds}")
     results.raise_failures()
     return results.records
 

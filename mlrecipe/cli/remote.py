@@ -13,6 +13,7 @@ import typer
 
 from mlrecipe import events
 from mlrecipe.cli import amounts, render
+from mlrecipe.cli.holdings import short
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import NONE, Json, RecipeArgument
 from mlrecipe.cli.session import Session, Settings
@@ -75,7 +76,9 @@ def push(
     is_dry: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Copy results to a remote: the newest of every node, and only what is not there.
+    """Copy results to a remote: what recipes use as they are and the newest of every node.
+
+    Only what is not there is copied.
 
     Examples: mlrecipe cache push s3://team/results; mlrecipe cache push /mnt/share/results --recipe imdb.toml
     """
@@ -212,15 +215,20 @@ class _Done:
 
 
 def _newest(session: Session, nodes: Collection[str]) -> list[Record]:
-    """The newest result of each node of each recipe, but for those of shards."""
+    """What each node of each recipe uses as it is, and its newest result, but for those of shards."""
+    from mlrecipe.pipeline import roots
     from mlrecipe.store import usage
 
     found = usage.census(session.store)
-    known = {node for _, node in found.newest if usage.whole(node) == node}
+    used = roots.current(session.store, session.project, found)
+    known = {node for _, node in [*found.newest, *used] if usage.whole(node) == node}
     for node in nodes:
         if node not in known:
             raise RequestError(f"nothing is stored of {node!r}", hint=did_you_mean(node, known))
-    chosen = {f: None for (_, node), f in found.newest.items() if not nodes or node in nodes}
+    pairs = [*found.newest.items(), *((key, f) for key, prints in used.items() for f in prints)]
+    chosen = {
+        f: None for (_, node), f in pairs if (not nodes or node in nodes) and f in found.entries
+    }
     records = [found.entries[fingerprint].record for fingerprint in chosen]
     return sorted(
         (record for record in records if "shard" not in record.parts),
@@ -264,7 +272,7 @@ def _report(
         render.document({"remote": remote, "dry_run": is_dry, "bytes": total, "results": rows})
         return
     if is_dry or settings.is_verbose:
-        for line in render.columns(_cells(row) for row in rows):
+        for line in render.columns(_cells(row, _whose(row, rows)) for row in rows):
             render.out(line)
     if settings.is_quiet:
         return
@@ -277,8 +285,18 @@ def _report(
     )
 
 
-def _cells(row: dict[str, Any]) -> Sequence[str]:
+def _whose(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """What tells a row from others of its node: the recipe, or which of its results it is."""
+    same = [other for other in rows if other["node"] == row["node"]]
+    if len(same) == 1:
+        return str(row["node"])
+    recipes = [other["recipe"] for other in same]
+    which = f", {short(row['fingerprint'])}" if recipes.count(row["recipe"]) > 1 else ""
+    return f"{row['node']} ({row['recipe']}{which})"
+
+
+def _cells(row: dict[str, Any], name: str) -> Sequence[str]:
     status = row["status"]
     shown = render.styled(f"{status:<7}", _COLORS.get(status, "dim"))
     size = render.size(row["bytes"]) if row["bytes"] else ""
-    return row["node"], shown, size, row["reason"]
+    return name, shown, size, row["reason"]

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import traceback as tracebacks
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TextIO
 
 from mlrecipe.errors import MlrecipeError, RecipeError
 from mlrecipe.secrecy import redact
+from mlrecipe.store.values import DECIMAL_BITS
 
 _COLORS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
+_OWN = re.compile("(\x1b\\[(?:0|" + "|".join(map(str, _COLORS.values())) + ")m)")
+_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
 
 
 class ReaderGone(Exception):
@@ -29,7 +34,7 @@ def out(text: str = "") -> None:
         MlrecipeError: it cannot be written.
     """
     try:
-        sys.stdout.write(f"{redact(text)}\n")
+        sys.stdout.write(f"{_safe(redact(text), sys.stdout)}\n")
     except BrokenPipeError:
         _lose(sys.stdout)
         if not _Work.is_going_on:
@@ -78,24 +83,70 @@ def _lose(stream: TextIO) -> None:
 def say(text: str) -> None:
     """A line about the work; nobody need read it."""
     try:
-        sys.stderr.write(f"{redact(text)}\n")
+        sys.stderr.write(f"{_safe(redact(text), sys.stderr)}\n")
         sys.stderr.flush()
     except OSError:  # a terminal that is gone, a pipe that nobody reads, a full disk
         _lose(sys.stderr)
 
 
+def visible(text: str) -> str:
+    r"""The text with its control characters written out, lest they command the terminal: `\x1b`."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def _safe(text: str, stream: TextIO) -> str:
+    """The text, of whose control characters only our own colours are left, where they are wanted."""
+    if text.isprintable():
+        return text
+    if not has_color(stream):
+        return visible(text)
+    return "".join(part if _OWN.fullmatch(part) else visible(part) for part in _OWN.split(text))
+
+
 def document(data: Any) -> None:
     """One JSON document as the whole result."""
-    out(json.dumps(_finite(data), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    text = json.dumps(as_json(data), indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    out(text.translate(_ESCAPES))
 
 
-def _finite(data: Any) -> Any:
-    """The data with null for the numbers that JSON does not have."""
-    if isinstance(data, float) and not math.isfinite(data):
-        return None
+_ESCAPES = {n: f"\\u{n:04x}" for n in range(127, 160)}
+"""Control characters that JSON may have in a text."""
+
+
+def as_json(data: Any, *, has_nan: bool = False) -> Any:
+    """The data in what JSON has, as far as it can be told what that is.
+
+    A tuple is a list, and so is a set, in order; a dict with other keys than JSON's is a list of pairs; a
+    number that is not finite is null, unless `has_nan`; one too long for decimal digits is hexadecimal text.
+    """
+    inner = partial(as_json, has_nan=has_nan)
+    if isinstance(data, float):
+        return data if has_nan or math.isfinite(data) else None
+    if isinstance(data, int):
+        return hex(data) if _is_long(data) else data
     if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    return [_finite(value) for value in data] if isinstance(data, (list, tuple)) else data
+        if all(_is_key(key) for key in data):
+            return {key: inner(value) for key, value in data.items()}
+        return [[inner(key), inner(value)] for key, value in data.items()]
+    if isinstance(data, (set, frozenset)):
+        return sorted(map(inner, data), key=_order)
+    return [inner(value) for value in data] if isinstance(data, (list, tuple)) else data
+
+
+def _is_key(key: Any) -> bool:
+    is_plain = key is None or isinstance(key, (str, int, float))
+    return is_plain and not (isinstance(key, int) and _is_long(key))
+
+
+def _is_long(number: int) -> bool:
+    return number.bit_length() >= DECIMAL_BITS
+
+
+def _order(item: Any) -> tuple[bool, Any, str]:
+    """Numbers by size, then the rest by their text."""
+    is_number = isinstance(item, (int, float))
+    text = json.dumps(item, ensure_ascii=False, default=str)
+    return not is_number, item if is_number else 0, text
 
 
 def styled(text: str, color: str, *, to: TextIO | None = None) -> str:
@@ -114,22 +165,22 @@ def error(problem: MlrecipeError) -> None:
     """An error as the user sees it: what, where, what to do."""
     label = styled("error:", "red", to=sys.stderr)
     if not isinstance(problem, RecipeError):
-        say(f"{label} {problem}")
+        say(f"{label} {visible(str(problem))}")
         return
     count = len(problem.problems)
     if count == 1:
-        say(f"{label} {problem.problems[0]}")
+        say(f"{label} {visible(str(problem.problems[0]))}")
         return
     say(f"{label} {problem.subject} has {count} problems; nothing was run")
     width = max(len(p.where) for p in problem.problems)
     for item in problem.problems:
         text = f"{item.key}: {item.message}" if item.key else item.message
-        say(f"  {item.where:<{width}}  {text}")
+        say(visible(f"  {item.where:<{width}}  {text}"))
 
 
 def traceback() -> None:
     """The Python traceback of the error that is being handled."""
-    say(tracebacks.format_exc().rstrip())
+    say(visible(tracebacks.format_exc().rstrip()))
 
 
 def interrupted() -> None:
@@ -139,7 +190,7 @@ def interrupted() -> None:
 
 def warn(text: str) -> None:
     """Something that deserves attention."""
-    say(f"{styled('warning:', 'yellow', to=sys.stderr)} {text}")
+    say(f"{styled('warning:', 'yellow', to=sys.stderr)} {visible(text)}")
 
 
 def columns(rows: Iterable[Sequence[str]], *, gap: str = "  ", indent: str = "  ") -> list[str]:

@@ -20,22 +20,40 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.tree = _parse(path)
+        self.tree, self.text = _parse(path)
         self.aliases = signatures.aliases_of(self.tree)
         self.bindings: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
             for bound in bound_names(statement):
                 self.bindings.setdefault(bound, []).append(statement)
+        self.local_imports: list[tuple[str, ast.Import | ast.ImportFrom]] = []
+        """Name → import, of every import in the file, also inside functions."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Global):  # a function binds it
+                for name in node.names:
+                    self.bindings.setdefault(name, [])
+            elif is_import(node):
+                names = (a.asname or a.name.partition(".")[0] for a in node.names)
+                self.local_imports += [(name, node) for name in names]
         self.has_star = "*" in self.bindings
 
     def is_imported(self, name: str) -> bool:
         """Whether the name is bound by imports alone."""
-        return all(is_import(statement) for statement in self.bindings[name])
+        statements = self.bindings[name]
+        return bool(statements) and all(is_import(statement) for statement in statements)
+
+    def is_current(self) -> bool:
+        """Whether the file still has the text that was parsed."""
+        try:
+            return self.path.read_text(encoding="utf-8") == self.text
+        except (OSError, ValueError):
+            return False
 
 
-def _parse(path: Path) -> ast.Module:
+def _parse(path: Path) -> tuple[ast.Module, str]:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        text = path.read_text(encoding="utf-8")
+        return ast.parse(text, filename=str(path)), text
     except (SyntaxError, ValueError) as error:  # ValueError: not UTF-8, or null bytes
         line = getattr(error, "lineno", None)
         place = f"{path.name}:{line}" if line else path.name
@@ -71,7 +89,7 @@ def _root_name(node: ast.expr) -> set[str]:
     return {node.id} if isinstance(node, ast.Name) else set()
 
 
-def is_import(statement: ast.stmt) -> TypeGuard[ast.Import | ast.ImportFrom]:
+def is_import(statement: ast.AST) -> TypeGuard[ast.Import | ast.ImportFrom]:
     """Whether the statement is an import."""
     return isinstance(statement, (ast.Import, ast.ImportFrom))
 

@@ -45,7 +45,7 @@ def execute(plan: Plan, request: Request, store: Store, *, jobs: int = 1) -> Res
         request: the recipe that it is the plan of.
         store: where results go.
         jobs: how many nodes or shards may run at once; 0: as many as there are cores. With more than one
-            they run in processes of their own, which open the same recipe anew.
+            they run in processes of their own, even a single one; those open the same recipe anew.
     """
     results = Results()
     schedule = Schedule(plan, request, store, results)
@@ -63,7 +63,7 @@ def execute(plan: Plan, request: Request, store: Store, *, jobs: int = 1) -> Res
 
 def _crew(plan: Plan, request: Request, store: Store, jobs: int) -> AbstractContextManager[Crew]:
     at_most = sum(step.node.spec.shards for step in plan.steps if step.status != "hit")
-    if min(jobs, at_most) <= 1:
+    if jobs == 1 or not at_most:
         return nullcontext(_Here(request, store))
     from mlrecipe.pipeline.workers import Workers
 

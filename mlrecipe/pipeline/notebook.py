@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from mlrecipe import plugins
+from mlrecipe import events, plugins
 from mlrecipe.errors import DataError, RequestError
 from mlrecipe.pipeline.execute import execute
 from mlrecipe.pipeline.places import store_root
@@ -35,15 +39,23 @@ def output(
         set: what `--set` takes: `"nodes.tokens.max_length=64"`, or a list of such texts.
         pick: what `--pick` takes: `"model=tiny"`, or a list of such texts.
 
+    Warns:
+        UserWarning: what the command line would warn of, such as a stored output that is damaged.
+
     Raises:
         RequestError: the recipe or the request is wrong; nothing was run.
         MlrecipeError: a node failed.
     """
+    overrides = Overrides(sets=_texts(set), picks=_texts(pick))
+    with nullcontext() if events.are_heard() else events.listening(_warner(sys._getframe(1))):
+        return _output(recipe, node, overrides)
+
+
+def _output(recipe: str | os.PathLike[str], node: str, overrides: Overrides) -> Any:
     here = Path.cwd()
     path = find_recipe(os.fspath(recipe), here=here)
     project = project_of(path.parent)
     store = Store(store_root(project))
-    overrides = Overrides(sets=_texts(set), picks=_texts(pick))
     request = open_request(path, overrides, here=here, memo=store.memo)
     name, _, entry = node.partition(".")
     planned = plan(request, store, nodes=[name])
@@ -67,6 +79,19 @@ def _loaded(store: Store, record: Record, entry: str) -> Any:
         return store.load(record, entry=entry)
     except DataError as error:  # there is no such entry: here no key of a recipe is to blame
         raise RequestError(error.message, hint=error.hint) from None
+
+
+def _warner(caller: FrameType) -> Callable[[events.Event], None]:
+    """Makes warnings of Python, at the caller's line, of those among the events."""
+    place, line = caller.f_code.co_filename, caller.f_lineno
+    module = caller.f_globals.get("__name__", "<string>")
+
+    def warn(event: events.Event) -> None:
+        if isinstance(event, events.Note) and event.level == "warning":
+            text = f"{event.node}: {event.text}" if event.node else event.text
+            warnings.warn_explicit(text, UserWarning, place, line, module=module)
+
+    return warn
 
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:

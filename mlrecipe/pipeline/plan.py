@@ -40,6 +40,14 @@ class Step:
     record: Record | None = None
     """The stored result, for a hit."""
 
+    lost: Record | None = None
+    """The stored result that would be one, if its output could be used."""
+
+    @property
+    def known(self) -> Record | None:
+        """The record that says what the step gives, whether its output is there or not."""
+        return self.record or self.lost
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -110,7 +118,8 @@ def settled(step: Step, request: Request, store: Store, records: Mapping[str, Re
     """The step with the reasons why it runs, now that the records of its inputs are known."""
     if step.status != "maybe":
         return step
-    found = _reasons(request, store, step, parts_with_inputs(step, records))
+    store.remembered(fingerprint_of(step, records))  # says whether it is a miss for a reason
+    found = _reasons(request, store, step, records)
     return replace(step, reasons=tuple(found))
 
 
@@ -141,10 +150,10 @@ def _judge(
         record = store.remembered(fingerprint_of(step, records))
         if record is not None:
             return "hit", [f"unchanged since {record.created[:16].replace('T', ' ')} UTC"], record
-        return "run", _reasons(request, store, step, parts_with_inputs(step, records)), None
+        return "run", _reasons(request, store, step, records), None
     if store.has_own(step.own):
         return "maybe", [f"only if {_or(waiting)} gives something else"], None
-    return "run", _reasons(request, store, step, prints.shown(step.parts)), None
+    return "run", _differences(request, store, step, prints.shown(step.parts)), None
 
 
 def wanted(request: Request, steps: Mapping[str, Step]) -> set[str]:
@@ -167,15 +176,33 @@ def _restore(steps: dict[str, Step], store: Store, wanted: Collection[str]) -> d
         if step.status == "hit" and step.record is not None and name in needed:
             damage = store.damage(step.record)
             if damage:
-                reason = f"its stored output cannot be used ({damage})"
-                step = replace(step, status="run", reasons=(reason,), record=None)
+                told = _quarantined(step.record.digest, store) if "is missing" in damage else ""
+                reason = f"its stored output cannot be used ({told or damage})"
+                step = replace(step, status="run", reasons=(reason,), record=None, lost=step.record)
         if step.status != "hit":
             needed.update(i.node for i in step.node.inputs)
         changed[name] = step
     return {name: changed[name] for name in steps}
 
 
-def _reasons(request: Request, store: Store, step: Step, parts: Mapping[str, Any]) -> list[str]:
+def _reasons(
+    request: Request, store: Store, step: Step, records: Mapping[str, Record]
+) -> list[str]:
+    """Why a step runs, once the records of its inputs are known."""
+    fingerprint = fingerprint_of(step, records)
+    if problem := store.faults.get(fingerprint) or _quarantined(fingerprint, store):
+        return [f"its stored output cannot be used ({problem})"]
+    return _differences(request, store, step, parts_with_inputs(step, records))
+
+
+def _quarantined(name: str, store: Store) -> str:
+    """What to say of something that was moved to the quarantine."""
+    from mlrecipe.store import quarantine  # late: where all is well it is not needed
+
+    return "it was damaged, and is in the quarantine" if quarantine.holds(name, store.paths) else ""
+
+
+def _differences(request: Request, store: Store, step: Step, parts: Mapping[str, Any]) -> list[str]:
     latest = store.latest(request.name, step.node.name)
     found = differences(parts, latest.parts if latest else None, step.node.found.signature.qualname)
     return found or ["its record is not in the store any more"]

@@ -37,7 +37,8 @@ class Results:
         Raises:
             MlrecipeError: the failure, or one error with all of them.
         """
-        errors = list(self.failures.values())
+        # Of a store that cannot be written each node says the same.
+        errors = list({str(error): error for error in self.failures.values()}.values())
         if len(errors) == 1:
             raise errors[0]
         if errors:  # no `RecipeError`, of which it is said that nothing was run

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from mlrecipe.errors import MlrecipeError, RequestError
 from mlrecipe.interfaces import Digest, Fingerprint
 from mlrecipe.pipeline import derived, pieces, shards
-from mlrecipe.pipeline.plan import Plan, Step, plan
+from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of, plan
 from mlrecipe.pipeline.request import open_request
 from mlrecipe.recipe.compose import Composed, compose
 from mlrecipe.recipe.keys import table_at
@@ -38,13 +38,17 @@ def finder(store: Store, project: Path, *, keep_runs: int | None = None) -> Find
         keep_runs: how many runs count, the newest first; None for all. One that is going on always does.
     """
     nodes = _Nodes(project)
-    current: dict[Fingerprint, str] | None = None
+    used: dict[Fingerprint, str] | None = None
 
     def find(found: Census) -> Roots:
-        nonlocal current
-        if current is None:
-            current = _current(store, project, found)
-        return _roots(found, project, keep_runs, nodes, current)
+        nonlocal used
+        if used is None:
+            used = {
+                fingerprint: f"{recipe} uses it for {node}"
+                for (recipe, node), prints in current(store, project, found).items()
+                for fingerprint in prints
+            }
+        return _roots(found, project, keep_runs, nodes, used)
 
     return find
 
@@ -58,15 +62,43 @@ def run_inputs(
             yield run.id, list(_inputs(run))
 
 
-def to_compute(store: Store, project: Path, lost: Iterable[NodeKey]) -> list[NodeKey]:
-    """Those of the nodes that preparing the project's recipes, as they stand, has to run."""
+def to_compute(
+    store: Store, project: Path, lost: Iterable[NodeKey], prints: Collection[Fingerprint] = ()
+) -> list[NodeKey]:
+    """What preparing the project's recipes, as they stand, has to run of these nodes and computations."""
     nodes = {(recipe, whole(node)) for recipe, node in lost}
+    names = {recipe for recipe, _ in nodes}
+    if prints:  # whoever made them: what recipes need goes by fingerprint
+        names.update(_recipes(project), (recipe for recipe, _ in census(store).newest))
     return [
         (name, step.node.name)
-        for name, planned in _plans(store, project, {recipe for recipe, _ in nodes})
+        for name, planned in _plans(store, project, names)
         for step in planned.steps
-        if step.status != "hit" and (name, step.node.name) in nodes
+        if step.status != "hit"
+        and ((name, step.node.name) in nodes or _fingerprint(step, planned) in prints)
     ]
+
+
+def missed(store: Store, project: Path, prints: Collection[Fingerprint]) -> set[Fingerprint]:
+    """Those of the results, whose outputs are gone, that preparing the project's recipes computes again."""
+    names = {*_recipes(project), *(recipe for recipe, _ in census(store).newest)} if prints else ()
+    return {
+        step.lost.fingerprint
+        for _, planned in _plans(store, project, names)
+        for step in planned.steps
+        if step.lost is not None and step.lost.fingerprint in prints
+    }
+
+
+def current(store: Store, project: Path, found: Census) -> dict[NodeKey, list[Fingerprint]]:
+    """The results that recipes use as they stand, also ones that never ran; one with mistakes uses none."""
+    names = {*_recipes(project), *(recipe for recipe, _ in found.newest)}
+    return {
+        (name, step.node.name): used
+        for name, planned in _plans(store, project, names)
+        for step in planned.steps
+        if (used := _used(step, planned))
+    }
 
 
 def known_nodes(store: Store, project: Path) -> set[str]:
@@ -82,7 +114,7 @@ def recipes_gone(found: Census, project: Path) -> set[str]:
 
 def _roots(
     found: Census, project: Path, keep_runs: int | None, nodes: _Nodes,
-    current: Mapping[Fingerprint, str],
+    used: Mapping[Fingerprint, str],
 ) -> Roots:  # fmt: skip
     records: dict[Fingerprint, str] = {}
     objects: dict[Digest, str] = {}
@@ -96,21 +128,17 @@ def _roots(
         is_current = fingerprint not in superfluous and key not in stale
         if is_current and nodes.has(*key, otherwise=is_shared):
             records[fingerprint] = f"the newest of {key[1]}"
-    records.update(current)
+    records.update(used)
     records.update(dict.fromkeys(found.pins & set(found.entries), "pinned"))
     _add_inputs(records, found)
     return Roots(records=records, objects=objects, superfluous=superfluous)
 
 
-def _current(store: Store, project: Path, found: Census) -> dict[Fingerprint, str]:
-    """The results that recipes use as they stand, also ones that never ran; one with mistakes uses none."""
-    names = {*_recipes(project), *(recipe for recipe, _ in found.newest)}
-    return {
-        fingerprint: f"{name} uses it for {step.node.name}"
-        for name, planned in _plans(store, project, names)
-        for step in planned.steps
-        for fingerprint in _used(step, planned)
-    }
+def _fingerprint(step: Step, planned: Plan) -> Fingerprint | None:
+    """A step's fingerprint, where it is known what its inputs give."""
+    before = {i.node: planned.by_node[i.node].known for i in step.node.inputs}
+    known = {node: record for node, record in before.items() if record is not None}
+    return fingerprint_of(step, known) if len(known) == len(before) else None
 
 
 def _used(step: Step, planned: Plan) -> list[Fingerprint]:

@@ -45,6 +45,9 @@ class Workers:
         self._request = request
         self._store = store
         self._workers: list[_Worker] = []
+        self._waiting: list[Job] = []
+        """Begun, but there was no process to be had for it."""
+        self._lost: list[Outcome] = []
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Workers:
@@ -61,12 +64,15 @@ class Workers:
     @property
     def has_room(self) -> bool:
         """Whether another job can be begun."""
+        if self._waiting or self._lost:
+            return False
         return self._free() is not None or len(self._workers) < self._limit
 
     @property
     def is_idle(self) -> bool:
         """Whether no job is begun that has not ended."""
-        return all(worker.job is None for worker in self._workers)
+        is_free = all(worker.job is None for worker in self._workers)
+        return is_free and not self._waiting and not self._lost
 
     def begin(self, job: Job) -> None:
         """Begin a job; there must be room."""
@@ -75,7 +81,13 @@ class Workers:
                 worker.begin(job)
                 return
             self._drop(worker)  # it has died since its last job
-        worker = _Worker(self._request, self._store, threads=max(1, share.cores() // self._limit))
+        try:
+            worker = _Worker(
+                self._request, self._store, threads=max(1, share.cores() // self._limit)
+            )
+        except OSError as error:
+            self._go_without(job, error.strerror or str(error))
+            return
         self._workers.append(worker)
         self._selector.register(worker.output, selectors.EVENT_READ, worker)
         with contextlib.suppress(BrokenPipeError):  # then `wait` finds it dead
@@ -83,6 +95,13 @@ class Workers:
 
     def wait(self) -> list[Outcome]:
         """The outcomes of the jobs that end next, at least one; tells meanwhile what happens."""
+        outcomes, self._lost = self._lost, []
+        outcomes = outcomes or self._listen()
+        if self._waiting:
+            self.begin(self._waiting.pop())
+        return outcomes
+
+    def _listen(self) -> list[Outcome]:
         while True:
             ended = [worker for worker in self._workers if worker.has_ended]
             heard = [key.data for key, _ in self._selector.select(_POLL)]
@@ -95,6 +114,20 @@ class Workers:
                 self._drop(worker)
             if outcomes:
                 return outcomes
+
+    def _go_without(self, job: Job, why: str) -> None:
+        """Have the job wait for one of the processes that there are; where there is none, it has failed."""
+        if self._workers:
+            self._limit = len(self._workers)
+            self._waiting.append(job)
+            text = f"no more than {self._limit} of the processes can be started ({why})"
+            events.emit(events.Note(text, level="warning"))
+            return
+        error = OpError(
+            f"node {job.label!r}: no process can be started for it: {why}",
+            hint="without --jobs it needs none",
+        )
+        self._lost.append(Outcome(job=job, error=error))
 
     def _free(self) -> _Worker | None:
         return next((worker for worker in self._workers if worker.job is None), None)

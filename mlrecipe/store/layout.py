@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ _MARKERS = {
     ".gitignore": "*\n",
     "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# A store of mlrecipe.\n",
 }
-_SCHEMA = "schema"
+SCHEMA = "schema"
+"""The file that says which version wrote the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,32 @@ class Layout:
         Raises:
             StoreError: a newer mlrecipe wrote it.
         """
-        path = self.root / _SCHEMA
+        path = self.root / SCHEMA
         try:
             records.check_schema(int(path.read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError):
             return
-        except (OSError, ValueError) as error:
-            raise StoreError(f"cannot read the version in {str(path)!r}: {error}") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(f"cannot read the version in {str(path)!r}: {reason}") from error
+        except ValueError as error:
+            if not self._renew():
+                raise StoreError(
+                    f"{str(path)!r} does not say which version wrote the store",
+                    hint=f"write {records.SCHEMA} into it if no newer mlrecipe has used the store",
+                ) from error
+
+    def _renew(self) -> bool:
+        """Whether nothing but this version can have written the store; its marker is then written anew."""
+        if set(os.listdir(self.root)) - {"v1", SCHEMA, *_MARKERS}:
+            return False
+        with suppress(OSError, StoreError):  # where it cannot be written, it can still be read
+            files.make_folder(self.tmp)
+            with scratch.folder(self.tmp) as draft:
+                files.write(draft / SCHEMA, f"{records.SCHEMA}\n".encode())
+                os.replace(draft / SCHEMA, self.root / SCHEMA)
+            files.sync_folder(self.root)
+        return True
 
     def make(self) -> None:
         """Make the folders and markers that are missing.
@@ -97,11 +118,11 @@ class Layout:
             StoreError: the folder has other things in it.
             OSError: it cannot be written.
         """
-        if not (self.root / _SCHEMA).exists():
+        if not (self.root / SCHEMA).exists():
             self._refuse_strangers()
         for folder in (self.tmp, self.locks):
             files.make_folder(folder)
-        if not (self.root / _SCHEMA).exists():
+        if not (self.root / SCHEMA).exists():
             self._mark()
 
     def strangers(self) -> list[str]:
@@ -115,7 +136,7 @@ class Layout:
             names = set(os.listdir(self.root))
         except FileNotFoundError:
             return []
-        return [] if _SCHEMA in names else sorted(names - {"v1", *_MARKERS})
+        return [] if SCHEMA in names else sorted(names - {"v1", *_MARKERS})
 
     def _refuse_strangers(self) -> None:
         # Our .gitignore would hide whatever else is in the folder.
@@ -127,7 +148,7 @@ class Layout:
 
     def _mark(self) -> None:
         with scratch.folder(self.tmp) as draft:
-            for name, text in (_MARKERS | {_SCHEMA: f"{records.SCHEMA}\n"}).items():
+            for name, text in (_MARKERS | {SCHEMA: f"{records.SCHEMA}\n"}).items():
                 files.write(draft / name, text.encode())
                 files.link_new(draft / name, self.root / name)
         files.sync_folder(self.root)

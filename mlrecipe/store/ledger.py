@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mlrecipe.errors import StoreError
@@ -48,12 +48,15 @@ class Ledger:
         """Note a record that has just been written."""
         self._index.update(_rows(record))
 
-    def note_use(self, record: Record, recipe: str, node: str, when: str) -> None:
-        """Note that this node of this recipe uses a record, whoever wrote it."""
-        key = _node_key(recipe, node)
-        row = self._index.get(key) or ""
-        if not row.endswith(record.fingerprint):
-            self._index.update({key: f"{when} {record.fingerprint}"})
+    def note_uses(self, found: Mapping[str, Record], recipe: str, when: str) -> None:
+        """Note which record each of these nodes of a recipe uses, whoever wrote it."""
+        rows = {}
+        for node, record in found.items():
+            key = _node_key(recipe, node)
+            if not (self._index.get(key) or "").endswith(record.fingerprint):
+                rows[key] = f"{when} {record.fingerprint}"
+        if rows:  # writing costs much more than reading
+            self._index.update(rows)
 
     def _row(self, key: str) -> str | None:
         """The row, if the record that it names is still there."""

@@ -7,16 +7,16 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.errors import DataError, MlrecipeError, StoreError, suggest
-from mlrecipe.interfaces import Digest, Format
+from mlrecipe.interfaces import Digest, Format, Summary
 from mlrecipe.registry import registries
 from mlrecipe.store import files, objects, values
 from mlrecipe.store.layout import Layout
-from mlrecipe.store.records import Record
+from mlrecipe.store.records import Computation, Record
 
 SMALL = 32 * 1024
 """Bytes of JSON text up to which a value is kept in its record."""
@@ -67,6 +67,22 @@ def save(value: Any, name: str, format_: Format, *, draft: Path, paths: Layout) 
     sealed = objects.seal(folder, name, written)
     place(sealed.digest, draft=draft, paths=paths)
     return Output(digest=sealed.digest, format=name, bytes=sealed.bytes)
+
+
+def record(output: Output, computation: Computation, summary: Summary) -> Record:
+    """The record of a computation that gave this output."""
+    told = {field.name: getattr(computation, field.name) for field in fields(Computation)}
+    kept = {field.name: getattr(output, field.name) for field in fields(Output)}
+    return Record(**told, **kept, summary=asdict(summary))
+
+
+def unwritable(root: Path, error: OSError) -> StoreError:
+    """What to tell of a failed write to the store."""
+    reason = error.strerror or str(error)
+    if isinstance(error, IsADirectoryError) and error.filename:
+        path = error.filename2 or error.filename
+        return StoreError(f"cannot write {str(path)!r}: a folder is in its place", hint=VERIFY)
+    return StoreError(f"cannot write to the store {str(root)!r}: {reason}")
 
 
 def place(digest: Digest, *, draft: Path, paths: Layout) -> None:

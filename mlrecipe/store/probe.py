@@ -82,7 +82,7 @@ def is_known_network(folder: Path) -> bool:
 
 def is_network(path: Path) -> bool:
     """Whether the path, or the nearest folder above it that is there, may be another host's."""
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:  # nor one that is not ours to see
         path = path.parent
     is_linux = MOUNTS.exists()
     if is_linux and _is_disk(path):

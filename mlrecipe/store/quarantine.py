@@ -28,6 +28,14 @@ def move(path: Path, paths: Layout) -> Path:
     return place
 
 
+def holds(name: str, paths: Layout) -> bool:
+    """Whether an object or a record of this name was moved to the quarantine, and is there still."""
+    try:
+        return any(found.startswith(f"{name}-") for found in os.listdir(paths.quarantine))
+    except OSError:
+        return False
+
+
 def put_back(place: Path, path: Path) -> None:
     """Undo a `move`, unless the name is taken by now."""
     with suppress(OSError):

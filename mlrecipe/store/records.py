@@ -111,6 +111,15 @@ def from_bytes(data: bytes) -> Record:
     return Record(**fields)
 
 
+def fault(error: OSError | ValueError) -> str:
+    """Why a record cannot be used, in a few words."""
+    if isinstance(error, IsADirectoryError):
+        return "a folder is in the place of its record"
+    if isinstance(error, OSError):
+        return f"its record cannot be read: {error.strerror or error}"
+    return "its record is damaged"
+
+
 def check_schema(version: object) -> None:
     """Refuse what another version of mlrecipe wrote.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlrecipe.errors import StoreError
-from mlrecipe.interfaces import Digest, Fingerprint, Memo, Summary
+from mlrecipe.interfaces import Digest, Fingerprint, Memo
 from mlrecipe.registry import registries
 from mlrecipe.store import (
     files,
@@ -27,7 +26,6 @@ from mlrecipe.store import (
 from mlrecipe.store.index import Index, LazyIndex
 from mlrecipe.store.layout import Layout
 from mlrecipe.store.ledger import Ledger
-from mlrecipe.store.outputs import Output
 from mlrecipe.store.records import Computation, Record
 
 if TYPE_CHECKING:
@@ -44,6 +42,8 @@ class Store:
         self._is_checked = False
         self._uses: Uses | None = None
         self.told: set[str] = set()  # warnings: once is enough, however often one is come upon
+        self.faults: dict[Fingerprint, str] = {}
+        """Records that were looked for and cannot be used → why, in a few words."""
 
     @property
     def memo(self) -> Memo:
@@ -85,6 +85,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
+            self.faults[fingerprint] = records.fault(error)
             self._warn(f"cannot read the record {str(path)!r} ({error}): taken as missing")
             return None
         return found
@@ -116,10 +117,14 @@ class Store:
 
     def note_use(self, record: Record, *, recipe: str, node: str) -> None:
         """Make a record the `latest` of a node that found it rather than computed it."""
+        self.note_uses({node: record}, recipe=recipe)
+
+    def note_uses(self, found: Mapping[str, Record], *, recipe: str) -> None:
+        """The same for several nodes of a recipe; writes nothing where that is known already."""
         self._check()
-        self._note_in_use(record.digest)
+        self._note_in_use(*(record.digest for record in found.values()))
         now = datetime.now(timezone.utc).isoformat()
-        self._ledger.note_use(record, recipe, node, now)
+        self._ledger.note_uses(found, recipe, now)
 
     def publish(self, value: Any, computation: Computation, *, replace: bool = False) -> Record:
         """Store a computation's output, then its record; both appear whole or not at all.
@@ -135,7 +140,7 @@ class Store:
         with self._writing(), scratch.folder(self._made().tmp) as draft:
             output = outputs.save(value, name, format_, draft=draft, paths=self._paths)
             self._note_in_use(output.digest)
-            record = _record(computation, output, format_.describe(value))
+            record = outputs.record(output, computation, format_.describe(value))
             written = self.commit(record, draft, replace=replace)
             outputs.restore(output, draft=draft, paths=self._paths)
             return written
@@ -229,8 +234,7 @@ class Store:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(f"cannot write to the store {str(self.root)!r}: {reason}") from error
+            raise outputs.unwritable(self.root, error) from error
 
     @property
     def paths(self) -> Layout:
@@ -330,12 +334,6 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _record(computation: Computation, output: Output, summary: Summary) -> Record:
-    told = {field.name: getattr(computation, field.name) for field in fields(Computation)}
-    kept = {field.name: getattr(output, field.name) for field in fields(Output)}
-    return Record(**told, **kept, summary=asdict(summary))
 
 
 def _look_again(folder: Path) -> None:

@@ -122,6 +122,9 @@ def census(store: Store, *, before: Census | None = None) -> Census:
         except ValueError as error:
             found.unreadable[path] = str(error)
             continue
+        except IsADirectoryError:
+            found.unreadable[path] = "it is a folder"
+            continue
         except OSError as error:
             found.unreadable[path] = found.unseen[path] = error.strerror or str(error)
             continue
@@ -129,7 +132,7 @@ def census(store: Store, *, before: Census | None = None) -> Census:
         found.holders.setdefault(entry.record.digest, []).append(entry.record.fingerprint)
     found.objects = _objects(found.paths)
     found.pins = {Fingerprint(path.name) for path in _children(found.paths.pins)}
-    _note_uses(found, _index_rows(store))
+    _note_uses(found, latest(store))
     return found
 
 
@@ -248,7 +251,7 @@ def _note_uses(found: Census, rows: Mapping[NodeKey, tuple[str, Fingerprint]]) -
         found.entries[fingerprint] = _with_use(entry, max(times))
 
 
-def _index_rows(store: Store) -> dict[NodeKey, tuple[str, Fingerprint]]:
+def latest(store: Store) -> dict[NodeKey, tuple[str, Fingerprint]]:
     """Node → when it used a record last, and which one, as far as the index knows."""
     found = {}
     for key, row in store.rows(_LATEST).items():

@@ -16,8 +16,8 @@ RETURNABLE = (
     "date, datetime, or a type that has a format (mlrecipe list formats)"
 )
 
-# Python refuses to write or read longer decimal numbers (sys.set_int_max_str_digits).
-_DECIMAL_BITS = 10_000
+DECIMAL_BITS = 10_000
+"""Python refuses to write or read longer decimal numbers (sys.set_int_max_str_digits)."""
 
 
 def encode(value: Any, path: str = "value") -> str:
@@ -65,7 +65,7 @@ def _tag_plain(value: Any, path: str) -> Any:
 
 
 def _tag_int(value: int, path: str) -> Any:
-    return value if value.bit_length() < _DECIMAL_BITS else {"$int": hex(value)}
+    return value if value.bit_length() < DECIMAL_BITS else {"$int": hex(value)}
 
 
 def _tag_float(value: float, path: str) -> Any:
@@ -96,12 +96,20 @@ def _tag_set(value: set[Any] | frozenset[Any], path: str) -> Any:
 
 def _tag_dict(value: dict[Any, Any], path: str) -> Any:
     items = [
-        (_tag(key, f"{path} key {key!r}"), _tag(item, f"{path}[{key!r}]"))
+        (_tag(key, f"{path} key {name}"), _tag(item, f"{path}[{name}]"))
         for key, item in value.items()
+        for name in [_name(key)]
     ]
     if all(type(key) is str and not key.startswith("$") for key in value):
         return dict(items)
     return {"$dict": [list(pair) for pair in items]}
+
+
+def _name(key: Any) -> str:
+    try:
+        return repr(key)
+    except ValueError:  # a number in it is too long for decimal digits
+        return "…"
 
 
 def _tag_bytes(value: bytes, path: str) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlrecipe.interfaces import Digest
+from mlrecipe.interfaces import Digest, Fingerprint
 from mlrecipe.store import files, objects, quarantine, records, usage
 from mlrecipe.store.layout import Layout
 from mlrecipe.store.records import Record
@@ -34,7 +34,7 @@ class Finding:
 
     problem: str
     users: tuple[NodeKey, ...] = ()
-    """The nodes whose output it is, or was."""
+    """The nodes whose output it is, or was; of a record that cannot be read as far as the index knows."""
 
     moved: Path | None = None
     """Where it is now, or its record, if it was moved to the quarantine."""
@@ -72,7 +72,7 @@ def verify(
     found = census(store)
     total = sum(item.bytes for item in found.objects.values())
     report = Verification(records=len(found.entries), objects=len(found.objects), bytes=total)
-    report.findings += _records(found)
+    report.findings += _records(found, usage.latest(store))
     done = 0
     silent: set[Digest] = set()
     for digest, item in found.objects.items():
@@ -103,15 +103,16 @@ def corruption(folder: Path, digest: Digest) -> str:
     return f"{extra[0]} does not belong to it" if extra else ""
 
 
-def _records(found: Census) -> list[Finding]:
+def _records(found: Census, latest: Mapping[NodeKey, tuple[str, Fingerprint]]) -> list[Finding]:
     """Records that cannot be read, or whose value is not what was written."""
     findings = []
     for path, problem in found.unreadable.items():
         moved = _moved(path, found.paths)
+        users = sorted(key for key, (_, fingerprint) in latest.items() if fingerprint == path.stem)
         findings.append(
             Finding(
                 kind="damaged record", name=path.stem, problem=problem, moved=moved,
-                is_settled=moved is not None,
+                users=tuple(users), is_settled=moved is not None,
             )
         )  # fmt: skip
     for entry in found.entries.values():
@@ -227,13 +228,38 @@ def _settle(entry: Entry, paths: Layout) -> tuple[Path | None, bool]:
 
 
 def _strays(paths: Layout) -> list[Finding]:
-    """Whatever among the objects has no name of one."""
-    problem = "it is no object of the store: delete it, or put it elsewhere"
-    found = [p for p in paths.objects.glob("*/*") if not records.is_hash(p.name)]
+    """Whatever among the objects and the records has no name of one."""
+    problem = "the store did not write it: delete it, or put it elsewhere"
+    found = [
+        *_others(paths.objects, lambda path: records.is_hash(path.name)),
+        *_others(paths.records, lambda path: path.suffix == ".json"),  # of what is none it is told
+    ]
     return [
         Finding(kind="stray file", name=str(path), problem=problem, is_settled=False)
         for path in sorted(found)
     ]
+
+
+def _others(folder: Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Paths below a folder of objects or records that are neither, nor a folder for some of them."""
+    for part in _listed(folder):
+        if len(part.name) != 2 or part.name.strip("0123456789abcdef") or not part.is_dir():
+            yield part
+            continue
+        for path in _listed(part):
+            if not is_ours(path):
+                yield path
+            elif path.is_dir() and records.is_hash(path.name):
+                yield from (
+                    p for p in _listed(path) if p.name not in (objects.MANIFEST, objects.DATA)
+                )
+
+
+def _listed(folder: Path) -> Iterable[Path]:
+    """What is in a folder, but for what NFS keeps there of removed files that somebody reads."""
+    with suppress(OSError):
+        return [path for path in folder.iterdir() if not path.name.startswith(".nfs")]
+    return []
 
 
 def _moved(path: Path, paths: Layout) -> Path | None:

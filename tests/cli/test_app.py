@@ -11,7 +11,7 @@ import time
 import pytest
 
 import mlrecipe
-from mlrecipe.cli import app
+from mlrecipe.cli import app, render
 from tests.projects import ROOT
 
 
@@ -198,3 +198,33 @@ def test_help_names_every_command(cli):
 
     for name in app.COMMANDS:
         assert f" {name} " in out
+
+
+@pytest.mark.parametrize("flags", [[], ["--traceback"], ["-j2"]])
+def test_what_others_say_does_not_command_the_terminal(cli, work, flags):
+    """Control characters in an op's error are written out, in the traceback too."""
+    work.write("recipe.toml", r"""
+        name = "x"
+        plugins = ["ops.py"]
+        [nodes.bad]
+        use = "fail"
+        message = "\u001b]0;title\u0007 \u001b[31mred\u009b2J\rover"
+    """)  # fmt: skip
+
+    done = cli("prepare", "recipe.toml", *flags)
+
+    assert done.code == 1
+    assert r"ValueError: \x1b]0;title\x07 \x1b[31mred\x9b2J\x0dover" in done.err
+    assert not set(map(chr, [*range(9), *range(11, 32), *range(127, 160)])) & set(done.err)
+
+
+def test_our_own_colours_reach_the_terminal(monkeypatch, capsys):
+    """And no other sequence in the same line."""
+    monkeypatch.setattr(render, "has_color", lambda stream: True)
+
+    render.out(f"{render.styled('hit', 'green')} \x1b[2J")
+    render.warn("\x1b[31mred")
+
+    printed = capsys.readouterr()
+    assert printed.out == "\x1b[32mhit\x1b[0m \\x1b[2J\n"
+    assert printed.err == "\x1b[33mwarning:\x1b[0m \\x1b[31mred\n"

@@ -377,7 +377,7 @@ def test_gc_leaves_what_is_pinned_with_its_inputs(prepared, work):
     assert prepared("cache", "pin", "sum").code == 0
     (work.folder / "recipe.toml").unlink()
 
-    assert removed(prepared) == ["first", "scaled", "scaled", "second", "sum"]
+    assert removed(prepared) == ["scaled", "scaled"]
     assert prepared("cache", "pin", "--remove", "sum").code == 0
     assert len(removed(prepared)) == 8
 
@@ -543,6 +543,110 @@ def test_verify_says_what_the_next_run_computes_again(sharded, work):
     assert "the next run computes again: doubled of recipe.toml" in sharded("cache", "verify").err
 
 
+def fold(path):
+    path.unlink()
+    path.mkdir()
+
+
+def _others(record):
+    return (path for path in record.parents[1].glob("*/*.json") if path != record)
+
+
+DAMAGES = [
+    lambda path: path.write_text("{"),
+    lambda path: path.write_text(path.read_text().replace('"seconds": ', '"second": ')),
+    lambda path: path.write_text(next(_others(path)).read_text()),
+    fold,
+]
+
+
+@pytest.mark.parametrize("has_index", [True, False])
+@pytest.mark.parametrize("damage", DAMAGES, ids=["cut", "field", "swapped", "folder"])
+def test_verify_of_a_damaged_record_says_what_the_next_run_computes_again(
+    prepared, work, damage, has_index
+):
+    """The fingerprint is the file's name: whose it was is known without what is in it."""
+    path = work.store.paths.record(work.plan().by_node["sum"].record.fingerprint)
+    path.chmod(0o644)
+    damage(path)
+    if not has_index:
+        shutil.rmtree(work.store.paths.index)
+
+    done = prepared("cache", "verify", "--json")
+
+    found = json.loads(done.out)
+    assert done.code == 1
+    assert [f["name"] for f in found["findings"]] == [path.stem]
+    assert found["recompute"] == [["recipe.toml", "sum"]]
+    work.prepare().raise_failures()
+    assert prepared("cache", "verify").code == 0
+
+
+def test_verify_of_damaged_records_knows_what_follows_from_each(cli, work):
+    """Of a node whose input is lost too nobody can tell the fingerprint; the index knows the nodes."""
+    cli("prepare", "recipe.toml")
+    for node in ("first", "sum"):
+        path = work.store.paths.record(work.store.latest("recipe.toml", node).fingerprint)
+        path.chmod(0o644)
+        path.write_text("{")
+
+    done = cli("cache", "verify")
+
+    assert done.out.count("of recipe.toml): ") == 2
+    assert "the next run computes again: first, sum of recipe.toml" in done.err
+
+
+@pytest.mark.parametrize("command", ["list", "du"])
+def test_records_that_cannot_be_read_are_told_of(prepared, work, command):
+    """They are in no line of it."""
+    path = work.store.paths.record(work.plan().by_node["sum"].record.fingerprint)
+    path.chmod(0o644)
+    path.write_text("{")
+
+    done = prepared("cache", command)
+
+    assert done.code == 0
+    assert "warning: left out: 1 record that cannot be read; `mlrecipe cache verify`" in done.err
+
+
+def test_list_says_which_outputs_are_not_there_and_whether_that_matters(cli, work):
+    """Gone or damaged, in the quarantine or not."""
+    work.edit("recipe.toml", "count = 4\n\n[nodes.second]", "count = 30000\n\n[nodes.second]")
+    work.edit("recipe.toml", "start = 10\ncount = 4", "start = 10\ncount = 30000")
+    work.prepare().raise_failures()
+    store = work.store
+    folders = {
+        node: store.paths.object(store.latest("recipe.toml", node).digest)
+        for node in ("first", "second", "sum", "scaled")
+    }
+    for node in ("second", "sum"):
+        [path] = (folders[node] / "data").iterdir()
+        path.chmod(0o644)
+        path.write_text("short")
+    shutil.rmtree(folders["first"])
+
+    def states():
+        rows = json.loads(cli("cache", "list", "--json").out)
+        return {row["node"]: row["states"][-1] for row in rows}
+
+    assert states() == {
+        "first": "its output is not here; nothing needs it",
+        "second": "its output is damaged (value.json has not its "
+        f"{store.latest('recipe.toml', 'second').bytes} bytes); nothing needs it",
+        "sum": "its output is damaged (value.json has not its "
+        f"{store.latest('recipe.toml', 'sum').bytes} bytes); nothing needs it",
+        "scaled": "newest",
+    }
+    cli("cache", "verify")
+    shutil.rmtree(folders["scaled"])
+    assert states() == {
+        "first": "its output is not here; the next run computes it again",
+        "second": "its output is damaged, in the quarantine; the next run computes it again",
+        "sum": "its output is damaged, in the quarantine; the next run computes it again",
+        "scaled": "its output is not here; the next run computes it again",
+    }
+
+
 def test_gc_frees_shards_of_what_was_put_together(sharded, work):
     """No more than is needed; pinned ones stay."""
     work.run("cache", "pin", "doubled[2/3]")
@@ -628,13 +732,24 @@ def test_pin_of_a_node_leaves_its_shards(sharded):
     assert done.err.count("unpinned doubled") == 2
 
 
+def test_pin_keeps_what_the_recipe_uses_and_the_newest(prepared, work):
+    """The one as it stands, the other made with `--set`; none that is older."""
+    work.prepare("nodes.first.count=3")
+    used = work.plan().by_node["first"].record.fingerprint[:12]
+    newest = work.store.latest("recipe.toml", "first").fingerprint[:12]
+
+    done = prepared("cache", "pin", "first")
+
+    assert sorted(re.findall(r"\(([0-9a-f]{12})\)", done.err)) == sorted([used, newest])
+
+
 def test_pin_remove_says_what_it_unpinned(prepared):
     """By node or by fingerprint."""
     prepared("cache", "pin", "sum", "first")
     row = answer(prepared("cache", "list", "--json", "first"))[0]
 
     assert re.fullmatch(
-        r"unpinned sum of recipe.toml \([0-9a-f]{12}\)\n",
+        r"(unpinned sum of recipe.toml \([0-9a-f]{12}\)\n){2}",
         prepared("cache", "pin", "--remove", "sum").err,
     )
     print_ = row["fingerprint"][:12]

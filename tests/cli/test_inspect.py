@@ -146,3 +146,48 @@ def test_experiment_40_a_prompt_has_the_output_as_data(work):
 
     assert done.code == 0
     assert "52" in done.out
+
+
+ODD = [
+    ('{(1, 2): 3}', [[[1, 2], 3]], '[[[1, 2], 3]]'),
+    ('{date(2024, 5, 1): 3}', [["2024-05-01", 3]], '[["2024-05-01", 3]]'),
+    ('10**5000', hex(10**5000), f'"{hex(10**5000)[:50]}'),
+    ("{10**5000: 1}", [[hex(10**5000), 1]], '"0x'),
+    ('{"a": {20, 3, "b"}}', {"a": [3, 20, "b"]}, '{"a": [3, 20, "b"]}'),
+    ('[float("nan"), (1,)]', [None, [1]], "[NaN, [1]]"),
+    ('"\\x7f\\x9b"', "\x7f\x9b", r'"\x7f\x9b"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "found", "text"), ODD, ids=[case[0] for case in ODD])
+def test_a_value_that_is_no_json_is_shown(cli, work, value, found, text):
+    """What an op may return `inspect` shows, in what JSON has."""
+    with (work.folder / "ops.py").open("a") as file:
+        file.write(
+            f"\n\n@mlrecipe.op('odd')\ndef odd():\n    from datetime import date\n    return {value}\n"
+        )
+    work.write("recipe.toml", 'name = "x"\nplugins = ["ops.py"]\n[nodes.a]\nuse = "odd"\n')
+    assert cli("prepare", "recipe.toml").code == 0
+
+    shown, asked = cli("inspect", "a"), cli("inspect", "a", "--json")
+
+    assert (shown.code, asked.code) == (0, 0)
+    assert text in "".join(shown.out.split("\nvalue")[1].split("\n"))
+    assert json.loads(asked.out)["value"] == found
+
+
+def test_store_20_a_damaged_value_is_not_shown(cli, work):
+    """Neither as text nor as JSON; that it is damaged is told."""
+    cli("prepare", "recipe.toml")
+    path = work.store.paths.record(work.store.latest("recipe.toml", "scaled").fingerprint)
+    path.chmod(0o644)
+    text = path.read_text()
+    assert "[20.0,24.0" in text
+    path.write_text(text.replace("[20.0,24.0", "[66.0,24.0"))
+
+    shown, asked = cli("inspect", "scaled"), cli("inspect", "scaled", "--json")
+
+    assert "66.0" not in shown.out + asked.out
+    assert "below is what its last output was made with" in shown.err
+    assert "value        cannot be shown: its text is not what was written" in shown.out
+    assert json.loads(asked.out)["value"] is None

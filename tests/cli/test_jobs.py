@@ -146,3 +146,27 @@ def test_a_closed_standard_error_is_nobody_s_file(work):
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert len(work.ran()) == 4
+
+
+def test_a_single_node_has_a_process_of_its_own_too(work):
+    """So that one that ends its process ends no command."""
+    work.edit("ops.py", '    note("scale")\n', "    import os\n\n    os._exit(9)\n")
+    work.run("prepare", "recipe.toml", "sum")
+
+    done = work.run("prepare", "recipe.toml", "-j2")
+
+    assert done.code == 1
+    assert "error: node 'scaled': the process that worked on it died of exit code 9\n" in done.err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder that nobody can write in")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_store_that_cannot_be_written_is_told_once(cli, monkeypatch, jobs):
+    """However many nodes cannot be stored there."""
+    monkeypatch.setenv("MLRECIPE_STORE", "/proc/a")
+
+    done = cli("prepare", "recipe.toml", "-j", jobs)
+
+    assert {"first: failed", "second: failed"} <= set(done.err.splitlines())
+    assert done.err.count("cannot write to the store '/proc/a'") == 1
+    assert done.code == 1

@@ -27,6 +27,14 @@ def test_a_second_time_there_is_one_line(cli, work):
     assert work.ran() == []
 
 
+def test_one_node_is_not_called_nodes(cli, work):
+    """When it runs, and when it is there."""
+    work.write("recipe.toml", 'name = "x"\nplugins = ["ops.py"]\n[nodes.a]\nuse = "numbers"\n')
+
+    assert "recipe.toml: 1 node (1 run, 0 in the store) in " in cli("prepare", "recipe.toml").err
+    assert cli("prepare", "recipe.toml").err == "recipe.toml: 1 node, all in the store\n"
+
+
 def test_store_01_a_second_run_executes_nothing_and_loads_nothing_heavy(work):
     """A new process finds everything in the store; no plugin is imported, nor any library for data."""
     assert work.run("prepare", "recipe.toml").code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,11 +227,25 @@ def test_the_newest_results_of_all_recipes_are_pushed(work, remote, at):
     rows = json.loads(done.out)["results"]
     assert {row["status"] for row in rows} == {"pushed"}
     assert sorted((row["recipe"], row["node"]) for row in rows) == [
-        ("recipe.toml", "first"), ("recipe.toml", "scaled"), ("recipe.toml", "second"),
-        ("recipe.toml", "sum"), ("second.toml", "long"), ("second.toml", "longer"),
-        ("second.toml", "sum"),
+        ("recipe.toml", "first"), ("recipe.toml", "first"), ("recipe.toml", "scaled"),
+        ("recipe.toml", "second"), ("recipe.toml", "sum"), ("second.toml", "long"),
+        ("second.toml", "longer"), ("second.toml", "sum"),
     ]  # fmt: skip
-    assert len(list(remote.glob("v1/records/*/*.json"))) == 7
+    assert len(list(remote.glob("v1/records/*/*.json"))) == 8
+
+
+def test_what_recipes_use_is_pushed_and_the_newest_too(work, other, remote, at):
+    """Whatever `--set` was prepared last, and nothing that is older."""
+    work.prepare("nodes.first.count=9", nodes=["first"])
+    work.prepare()
+    work.prepare("nodes.first.count=5", nodes=["first"])
+
+    assert at(work, "cache", "push", remote, "first").code == 0
+
+    assert len(other_records(remote)) == 2
+    for overrides in ((), ("--set", "nodes.first.count=5")):
+        at(other, "cache", "pull", remote, "recipe.toml", *overrides)
+        assert other.statuses(*overrides[1:])["first"] == "hit"
 
 
 def test_the_results_of_one_recipe_are_pushed(work, remote, at):
@@ -266,6 +281,24 @@ def test_a_dry_push_copies_nothing(work, remote, at):
 
     assert "first   pushed" in done.out
     assert not remote.exists()
+
+
+def test_a_dry_push_tells_results_of_one_node_name_apart(work, remote, at):
+    """By their recipe, and two of one recipe by their fingerprint."""
+    work.write("second.toml", BIG)
+    work.prepare()
+    work.prepare("nodes.first.count=5", nodes=["first"])
+    work.prepare(recipe="second.toml")
+
+    lines = at(work, "cache", "push", remote, "--dry-run").out.splitlines()
+
+    names = [re.split("  +", line.strip())[0] for line in lines]
+    prints = [work.store.latest("recipe.toml", "first").fingerprint]
+    prints.append(work.plan().by_node["first"].record.fingerprint)
+    assert sorted(names) == sorted([
+        *(f"first (recipe.toml, {print_[:12]})" for print_ in prints),
+        "long", "longer", "scaled", "second", "sum (recipe.toml)", "sum (second.toml)",
+    ])  # fmt: skip
 
 
 def test_a_damaged_output_makes_a_push_fail(work, remote, at):

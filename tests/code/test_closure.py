@@ -231,7 +231,7 @@ DYNAMIC = [
     "def run(v):\n    return globals()['step'](v)",
     "def run(v):\n    return eval('step(v)')",
     "def run(v):\n    exec('step(v)')",
-    "import importlib\ndef run(v):\n    return importlib.import_module('x').f(v)",
+    "import importlib\ndef run(v):\n    return importlib.import_module(v).f(v)",
     "from .words import *\ndef run(v):\n    return undefined_here(v)",
 ]
 

@@ -91,3 +91,28 @@ def test_store_42_an_output_is_noted_as_in_use_until_it_is_loaded(work, monkeypa
 
     assert digest in "".join(seen)
     assert not list(work.store.paths.tmp.glob("*/uses"))
+
+
+def test_store_20_a_damaged_output_is_computed_anew_with_a_warning(work):
+    """At the line that asked for it; the command line warns of it too."""
+    assert mlrecipe.output("recipe.toml", "sum") == [10, 12, 14, 16]
+    path = work.store.paths.record(work.store.latest("recipe.toml", "sum").fingerprint)
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace("[10,12", "[66,12"))
+
+    with pytest.warns(UserWarning, match="the stored output of 'sum' cannot be used") as caught:
+        assert mlrecipe.output("recipe.toml", "sum") == [10, 12, 14, 16]
+
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_who_listens_is_told_of_it_instead(work, heard):
+    """An event is no warning of Python then."""
+    mlrecipe.output("recipe.toml", "sum")
+    path = work.store.paths.record(work.store.latest("recipe.toml", "sum").fingerprint)
+    path.chmod(0o644)
+    path.write_text(path.read_text().replace("[10,12", "[66,12"))
+
+    mlrecipe.output("recipe.toml", "sum")
+
+    assert any("the stored output of 'sum'" in getattr(event, "text", "") for event in heard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 import weakref
@@ -463,3 +464,35 @@ def test_a_worker_that_is_let_go_right_after_its_answer_leaves_nothing(work, tmp
 
     assert done.code == 0
     assert list((work.store.root / "v1/tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("at_most", [0, 1])
+def test_processes_that_cannot_be_started(work, heard, at_most, monkeypatch):
+    """Those that there are do all the work; where there is none, each node says so and nothing else happens."""
+    started: list[object] = []
+    start = subprocess.Popen.__init__
+
+    def limited(self, *arguments, **options):
+        # The kernel's own answer, to a program whose path is too long for any system.
+        if len(started) >= at_most:
+            arguments = (["/" + "x" * 5000], *arguments[1:])
+        started.append(self)
+        start(self, *arguments, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", limited)
+    results = work.prepare(jobs=2)
+
+    if at_most:
+        results.raise_failures()
+        assert results.ran == ["first", "second", "sum", "scaled"]
+        [note] = [e.text for e in heard if isinstance(e, Note) and e.level == "warning"]
+        assert note == "no more than 1 of the processes can be started (File name too long)"
+        return
+    with pytest.raises(OpError) as caught:
+        results.raise_failures()
+    assert str(caught.value).splitlines() == [
+        f"node {name!r}: no process can be started for it: File name too long; "
+        "without --jobs it needs none"
+        for name in ("first", "second")
+    ]
+    assert results.skipped == ["sum", "scaled"]

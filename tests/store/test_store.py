@@ -241,6 +241,48 @@ def test_store_50_a_store_of_a_newer_schema_is_refused_without_modification(tmp_
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
+@pytest.mark.parametrize("text", ["", "\n", "one", None])
+def test_a_lost_schema_is_written_anew_where_only_this_one_can_be_meant(tmp_path, text):
+    """There is nothing but what this version writes."""
+    root = tmp_path / "store"
+    record = Store(root).publish(1, computation())
+    (root / "schema").unlink()
+    if text is not None:
+        (root / "schema").write_text(text)
+
+    assert Store(root).record(record.fingerprint) == record
+    Store(root).publish(2, computation("new"))
+
+    assert (root / "schema").read_text() == "1\n"
+    assert list((root / "v1/tmp").iterdir()) == []
+
+
+def test_a_lost_schema_of_a_store_that_another_version_used_says_what_to_do(tmp_path):
+    """It may be newer."""
+    root = tmp_path / "store"
+    Store(root).publish(1, computation())
+    (root / "schema").unlink()
+    (root / "schema").write_text("")
+    (root / "v2").mkdir()
+
+    with pytest.raises(StoreError, match="does not say which version wrote the store") as caught:
+        Store(root).record(fingerprint("clean"))
+
+    assert "write 1 into it if no newer mlrecipe has used the store" in str(caught.value)
+
+
+def test_a_folder_in_the_place_of_a_record_is_named(store):
+    """With the command that moves it away."""
+    path = store.paths.record(fingerprint("clean"))
+    path.mkdir(parents=True)
+
+    with pytest.raises(StoreError) as caught:
+        store.publish(1, computation())
+
+    assert f"cannot write {str(path)!r}: a folder is in its place" in str(caught.value)
+    assert "`mlrecipe cache verify`" in str(caught.value)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "garbled", "other", "field", "binary"])
 def test_experiment_20_a_corrupt_record_is_a_miss_with_a_warning(store, heard, damage):
     """A record that cannot be read is computed again, and the user is told."""

@@ -196,6 +196,35 @@ def test_an_object_without_a_record_is_told_of_and_is_no_damage(store):
     assert list(report.unreferenced) == [record.digest]
 
 
+def test_a_damaged_record_has_the_users_that_the_index_knows(store):
+    """What is in the file cannot tell."""
+    record = store.publish("small", computation())
+    overwrite(store.paths.record(record.fingerprint), "{")
+
+    (finding,) = verify(store).findings
+
+    assert finding.users == (("imdb.toml", "clean"),)
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+@pytest.mark.parametrize(
+    "place", ["objects/bar", "objects/zz", "records/foo", "records/{0}/foo", "{object}/notes"]
+)
+def test_whatever_the_store_did_not_write_is_found_again_and_again(store, place, is_folder):
+    """Files and folders, among objects, among records and in an object's folder."""
+    record = store.publish(BOOK, computation())
+    own = store.paths.object(record.digest).relative_to(store.paths.root / "v1")
+    stray = store.paths.root / "v1" / place.format(record.fingerprint[:2], object=own)
+    stray.mkdir() if is_folder else stray.touch()
+
+    for _ in range(2):
+        (finding,) = verify(store).findings
+        assert (finding.kind, finding.name, finding.is_settled) == ("stray file", str(stray), False)
+
+    assert stray.exists()
+    assert store.record(record.fingerprint) == record
+
+
 def test_a_file_that_is_no_object_is_found(store):
     """And left where it is: it is not the store's."""
     record = store.publish(BOOK, computation())

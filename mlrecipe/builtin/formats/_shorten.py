@@ -17,7 +17,7 @@ def shorten(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= TEXT_LENGTH else value[:TEXT_LENGTH] + "…"
     if isinstance(value, Mapping):
-        return {str(key): shorten(item) for key, item in value.items()}
+        return {_name(key): shorten(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         cut = [shorten(item) for item in value[:LIST_LENGTH]]
         return cut if len(value) <= LIST_LENGTH else [*cut, "…"]
@@ -28,3 +28,10 @@ def shorten(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > _INT_BITS:
         return f"{value.bit_length()} bits"
     return value if value is None or isinstance(value, bool | int | float) else shorten(str(value))
+
+
+def _name(key: Any) -> str:
+    try:
+        return str(key)
+    except ValueError:  # a number in it is too long for decimal digits
+        return str(shorten(key))
