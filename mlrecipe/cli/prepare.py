@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,14 @@ from mlrecipe.cli.amounts import counted
 from mlrecipe.cli.options import NONE, Force, Jobs, Json, Limit, RecipeArgument, Update, limited
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import show_statistics
-from mlrecipe.pipeline.derived import Foreseen, foresee
 from mlrecipe.pipeline.plan import Plan, Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.store.records import Record
+
+if TYPE_CHECKING:
+    from mlrecipe.pipeline.derived import Foreseen
 
 Nodes = Annotated[
     list[str] | None,
@@ -47,6 +49,7 @@ def plan(
 
     Example: mlrecipe plan imdb.toml --set nodes.tokens.max_length=64
     """
+    from mlrecipe.pipeline.derived import foresee
     from mlrecipe.pipeline.standing import told
 
     session = Session.of(recipe)

@@ -33,7 +33,7 @@ TRAIN = [
     ({"trainer": {"callbacks": []}}, "trainer.callbacks", "use `train.callbacks`"),
     ({"trainer": {"precison": 16}}, "trainer.precison", "did you mean 'precision'?"),
     ({"trainer": {"benchmark": 3}}, "trainer.benchmark", "expected true or false, got 3"),
-    ({"trainer": {"fast_dev_run": True}}, "trainer.fast_dev_run", "`limit` and `train.max_steps`"),
+    ({"trainer": {"fast_dev_run": True}}, "trainer.fast_dev_run", "use --fast-dev-run"),
     ({"trainer": {"limit_train_batches": 0}}, "trainer.limit_train_batches", "nothing to learn from"),
     ({"trainer": {"limit_val_batches": 0}}, "trainer.limit_val_batches", "nothing is validated"),
     ({"scheduler": {"use": "linear", "warmup": -0.1}}, "scheduler.warmup", "-0.1 is not at least 0"),

@@ -233,10 +233,10 @@ def test_every_optimizer_of_the_catalog_trains(tiny: Path, run: Path, name: str)
     assert report.steps == 2
 
 
-def test_one_device_trains_whatever_lightning_would_take(tiny: Path, run: Path):
-    """With `auto` too: on a machine with several GPUs Lightning would start a process for each."""
+def test_one_device_trains_unless_the_recipe_asks_for_more(tiny: Path, run: Path):
+    """By itself Lightning would start a process for each GPU of a machine."""
     assert train_arguments(make_spec())["devices"] == 1
-    assert train_arguments(make_spec(trainer={"devices": "auto"}))["devices"] == 1
+    assert train_arguments(make_spec(trainer={"devices": "auto"}))["devices"] == "auto"
 
 
 def test_without_validation_the_best_is_the_last(tiny: Path, run: Path):

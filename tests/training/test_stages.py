@@ -93,7 +93,7 @@ def facts_of(run: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("setting", "cause"),
     [
-        ("model.attn_implementation=nope", ": ValueError: Specified `attn_implementation"),
+        ("model.config_overrides.hidden_size=31", ": ValueError: The hidden size"),
         ('task.metrics=["accuracy","broken"]', "own.py:13: KeyError: 'no such label'"),
         ('train.callbacks.x={use="late"}', "own.py:40: FileNotFoundError: "),
         ('train.callbacks.x={use="late",how="exit"}', "own.py:36: SystemExit: 0"),
