@@ -68,6 +68,25 @@ def test_training_24_an_epoch_visits_every_row_once(
     assert all(batch for epoch in epochs for batch in epoch)
 
 
+@pytest.mark.parametrize("make", [by_size, by_tokens])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_glue_24_each_epoch_has_an_order_of_its_own_that_the_seed_decides(make: Any, ranks: int):
+    """On each rank: the same seed gives the same order, another epoch or another seed another one."""
+    share = {"ranks": ranks} if make is by_size else {"world_size": ranks}
+    lengths = lengths_of(500)
+
+    def orders(seed: int) -> list[list[list[list[int]]]]:
+        order = make(lengths, seed=seed, **share)
+        return [[epoch_of(order, n, rank=rank) for rank in range(ranks)] for n in range(3)]
+
+    first = orders(1)
+
+    assert first == orders(1)
+    assert first != orders(2)
+    for rank in range(ranks):
+        assert len({str(epoch[rank]) for epoch in first}) == 3
+
+
 @pytest.mark.parametrize(("ranks", "rows"), [(1, 1), (1, 1001), (2, 9), (2, 1001), (3, 1000)])
 def test_training_24_batches_by_tokens_visit_every_row_once(ranks: int, rows: int):
     """Every epoch, in as many batches as every other, on one process or several."""
