@@ -25,7 +25,8 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
         render.out(line)
     render.out()
     places = [place for run in runs for place in _places(run, session.here)]
-    for line in render.columns([*places, ("next", _next(runs[-1], session))]):
+    following = _next(runs[-1], session)
+    for line in render.columns([*places, *([("next", following)] if following else [])]):
         render.out(line)
 
 
@@ -64,8 +65,8 @@ def metrics(run: Run) -> dict[str, float]:
     return found
 
 
-def _next(run: Run, session: Session) -> str:
-    """The command that uses what a run has made."""
+def _next(run: Run, session: Session) -> str | None:
+    """The command that uses what a run has made, if there is one."""
     name = shlex.quote(session.shown)
     if run.facts["stage"] == "train":
         return f"mlrecipe test {name} --run {run.id}"
@@ -74,4 +75,6 @@ def _next(run: Run, session: Session) -> str:
     parent = run.facts["parent"]
     if "predict" in COMMANDS:
         return f"mlrecipe predict {name} --run {parent}"
+    if "split" not in run.facts:  # a LightningModule's loaders choose the rows
+        return None
     return f"mlrecipe test {name} --run {parent} --set test.split=…"

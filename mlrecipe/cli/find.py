@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlrecipe.training.finding.finders import Rates, Sizes
 
 _WIDTH, _HEIGHT = 60, 10
+_LOW, _HIGH, _STEPS = 1e-5, 0.1, 200
+"""What is named where nothing was found: a narrower range than the defaults, in more steps."""
 
 
 def find() -> None:
@@ -70,7 +72,7 @@ def lr(
         render.out(line)
     render.out()
     if found.suggestion is None:
-        render.out("the loss falls at none of these rates: look at the data, or try more --steps")
+        render.out("the loss falls at none of these rates: " + nowhere(low, high, steps))
         return
     render.out(f"the loss falls steepest at {found.suggestion:g}")
     render.out(f"  --set {_rate(found)}")
@@ -162,6 +164,16 @@ def curve(found: Rates) -> list[str]:
         f"{'loss':>9}  {ends[0]}{ends[1]:>{max(len(columns) - len(ends[0]), 1)}}  learning rate"
     )
     return lines
+
+
+def nowhere(low: float, high: float, steps: int) -> str:
+    """What to do where a test of these rates saw the loss fall nowhere."""
+    if low >= _LOW and high <= _HIGH and steps >= _STEPS:
+        return "look at the data, or try more --steps"
+    narrower = f"--low {_LOW:g} --high {_HIGH:g} --steps {max(steps, _STEPS)}"
+    return (
+        f"try a narrower range and more steps, {narrower}; if it still does not, look at the data"
+    )
 
 
 def _rate(found: Rates) -> str:

@@ -108,7 +108,8 @@ def close(session: Session, group: Group, *, tests: Sequence[Run] = (), as_json:
     rows += [(member.name, folder) for member, folder in zip(group.members, folders, strict=True)]
     kept = sorted(group.run.folder.glob("predictions*.arrow"))
     rows += [("left out", shown(path, here=session.here)) for path in kept]
-    rows.append(("next", f"mlrecipe test {session.shown} --run {group.members[0].run.id}"))
+    if not tests:
+        rows.append(("next", f"mlrecipe test {session.shown} --run {group.members[0].run.id}"))
     for line in render.columns(rows):
         render.out(line)
 

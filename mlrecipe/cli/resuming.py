@@ -13,7 +13,7 @@ from mlrecipe.pipeline.request import Request, open_request
 from mlrecipe.recipe.resolved import resolved
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
-from mlrecipe.runs.manifest import RECIPE, inputs_of
+from mlrecipe.runs.manifest import RECIPE, inputs_of, overrides_of
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 
@@ -51,7 +51,7 @@ def choose(
     here, memo = session.here, session.store.memo
     then = open_request(path, here=here, memo=memo, name=name)
     request = open_request(path, overrides, here=here, memo=memo, name=name)
-    warn_of_changes(session, then, settings)
+    warn_of_changes(session, run, then, settings)
     quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
     return Resumed(run=run, request=request, then=then)
 
@@ -76,10 +76,10 @@ def check_same(resumed: Resumed, records: Mapping[str, Record], session: Session
     )
 
 
-def warn_of_changes(session: Session, then: Request, settings: Settings) -> None:
-    """Say where the recipe has moved on since a run."""
+def warn_of_changes(session: Session, run: Run, then: Request, settings: Settings) -> None:
+    """Say where the recipe has moved on since a run, whatever that run's command line changed in it."""
     try:
-        now = session.open(None, settings=settings)
+        now = _today(session, overrides_of(run), settings)
     except RequestError as error:
         render.warn(f"{session.shown} has changed since that run, and has problems now: {error}")
         return
@@ -91,6 +91,16 @@ def warn_of_changes(session: Session, then: Request, settings: Settings) -> None
     if moved:
         more = f"; and {len(moved) - 8} more" if len(moved) > 8 else ""
         render.warn(f"{session.shown} has changed since that run: {'; '.join(moved[:8])}{more}")
+
+
+def _today(session: Session, overrides: Overrides, settings: Settings) -> Request:
+    """The recipe as it stands now, under a run's own overrides where they still fit it."""
+    try:
+        return session.open(overrides, settings=settings)
+    except RequestError:
+        if not overrides:
+            raise
+        return session.open(None, settings=settings)
 
 
 def _check_overrides(overrides: Overrides) -> None:

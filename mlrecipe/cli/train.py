@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import render, repeating, resuming, trials
+from mlrecipe.cli import render, repeating, resuming, tested, trials
 from mlrecipe.cli.closing import close
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import (
@@ -137,9 +137,9 @@ def test(
 
     Example: mlrecipe test imdb.toml
     """
-    _check_overrides(overrides)
+    tested.check_overrides(overrides)
     session = Session.of(recipe)
-    parent = _parent(session, run_id)
+    parent = tested.choose(session, run_id)
     request, records = _request_of(session, parent, overrides, ctx.obj)
     if fast_dev_run:
         trials.test(
@@ -192,8 +192,8 @@ def run(
     trained = known or _train(session, request, records, ctx.obj)
     if known is not None:
         _say(ctx.obj, f"train: run {known.id} is equal and finished; used again")
-    tested = _tested(session, request, records, trained, ctx.obj)
-    close(session, [trained, tested], as_json=as_json)
+    judged = _tested(session, request, records, trained, ctx.obj)
+    close(session, [trained, judged], as_json=as_json)
 
 
 def _tested(
@@ -287,52 +287,17 @@ def _test(
         ).run
 
 
-def _check_overrides(overrides: Overrides) -> None:
-    """What a model was trained with is not changed by testing it."""
-    for text in overrides.typed:
-        if not text.startswith(("--set test.", "--unset test.")):
-            raise RequestError(
-                f"{text}: a test uses the recipe that its run was trained with; "
-                "only keys of [test] can be changed"
-            )
-
-
-def _parent(session: Session, run_id: str | None) -> Run:
-    """The train run to test.
-
-    Raises:
-        RequestError: there is none that is finished: metrics of an untrained model are never given.
-    """
-    if run_id is not None:
-        chosen = running.find(session.project, run_id)
-        if chosen.facts.get("stage") != "train":
-            raise RequestError(
-                f"run {chosen.id} is a {chosen.facts.get('stage')} run, not a train run"
-            )
-        return chosen
-    name = session.path.relative_to(session.project).as_posix()
-    found = running.newest(session.project, stage="train", recipe=name)
-    if found is None:
-        others = [r for r in running.every(session.project) if r.facts.get("recipe") == name]
-        why = f"; its newest run, {others[0].id}, is {others[0].status}" if others else ""
-        raise RequestError(
-            f"{session.shown} has no finished train run to test{why}",
-            hint=f"train it first: mlrecipe train {session.shown}",
-        )
-    return found
-
-
 def _request_of(
     session: Session, parent: Run, overrides: Overrides, settings: Settings
 ) -> tuple[Request, Mapping[str, Record]]:
     """The request as the train run had it, with its data prepared; says where the recipe has moved on."""
     request = open_request(
         parent.folder / RECIPE, overrides, here=session.here, memo=session.store.memo,
-        name=str(parent.facts["recipe"]),
+        name=str(parent.facts["recipe"]), checks=[tested.problems],
     )  # fmt: skip
     then = open_request(parent.folder / RECIPE, here=session.here, memo=session.store.memo)
     _say(settings, f"test: run {parent.id}, with the recipe that it was trained with")
-    warn_of_changes(session, then, settings)
+    warn_of_changes(session, parent, then, settings)
     return request, _prepared(session, request, settings)
 
 

@@ -33,8 +33,9 @@ def train(
     """Train one batch, validate one and test one, on few rows; on all where few will not do."""
     request = session.open(overrides, settings=settings)
     changed = changes(request, overrides)
-    has_limit = request.loaded.recipe.limit is not None
-    limits = [()] if has_limit else [(f"limit={rows_needed(request)}",), ()]
+    recipe = request.loaded.recipe
+    is_limited = recipe.limit is not None or not recipe.nodes  # no nodes: a module's own data
+    limits = [()] if is_limited else [(f"limit={rows_needed(request)}",), ()]
     for position, limit in enumerate(limits):
         tried = replace(changed, sets=(*changed.sets, *limit))
         try:

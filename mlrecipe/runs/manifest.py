@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlrecipe.recipe.sources import Overrides
 from mlrecipe.runs import environment
 from mlrecipe.runs.run import Run, folder_digest, write_text
 
@@ -64,6 +65,20 @@ def inputs_of(run: Run) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found
+
+
+def overrides_of(run: Run) -> Overrides:
+    """What `describe` wrote that a run's command line changed; nothing where it cannot be read."""
+    try:
+        typed = json.loads((run.folder / "command.json").read_text("utf-8"))["overrides"]
+        told = [text.partition(" ") for text in typed]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Overrides()
+    picks, files, unsets, sets = (
+        tuple(rest for option, _, rest in told if option == wanted)
+        for wanted in ("--pick", "--set-file", "--unset", "--set")
+    )
+    return Overrides(picks=picks, files=files, unsets=unsets, sets=sets)
 
 
 def _one(path: Path) -> dict[str, str]:

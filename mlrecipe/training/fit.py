@@ -152,7 +152,8 @@ def fit(  # noqa: PLR0913 (what a training is made of)
         if kept is not None:
             rows = len(plan.encoded[spec.train_split])
             kept.settle(trainer, network, pays=frozen.pays(spec, rows))
-        events.emit(events.StageStarted("train", _facts(spec, network, trainer, plan)))
+        facts = _facts(spec, network, trainer, plan, accumulation=loaded.accumulation)
+        events.emit(events.StageStarted("train", facts))
         if trainer.is_global_zero:
             warn()
         progress.fill = loaded.fill
@@ -190,13 +191,18 @@ def _settle_steps(
     trainers.accumulate(trainer, spec, **sizes)
 
 
-def _facts(spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: Plan) -> str:
+def _facts(
+    spec: TrainSpec, network: nn.Module, trainer: pl.Trainer, plan: Plan, *, accumulation: int
+) -> str:
     rows = ", ".join(f"{len(rows):,} rows of {name}" for name, rows in plan.encoded.items())
     parameters = sum(p.numel() for p in network.parameters())
     size = f"{parameters / 1e6:,.1f} M" if parameters >= 1e6 else f"{parameters:,}"
     batch = f"{spec.batch_size}"
     if spec.batching == "tokens":
         batch = f"at most {spec.tokens_per_batch:,} tokens"
+    elif accumulation > 1:
+        batch += f", {spec.batch_size // (accumulation * trainer.world_size)} at a time"
+        batch += " on each device" * (trainer.world_size > 1)
     return (
         f"{rows}; {spec.epochs} {'epoch' if spec.epochs == 1 else 'epochs'} in batches of "
         f"{batch}; {size} parameters on {trainer.strategy.root_device.type}"
@@ -233,9 +239,11 @@ def why_stopped(trainer: pl.Trainer, spec: TrainSpec, checkpoints: Checkpoints) 
     """A sentence that says why training ended."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
+            times = callback.wait_count
             return (
                 f"stopped early at step {trainer.global_step}: {callback.monitor} has not improved "
-                f"on {float(callback.best_score):.4g} in {callback.wait_count} validations; best "
+                f"on {float(callback.best_score):.4g} in {times} "
+                f"{'validation' if times == 1 else 'validations'}; best "
                 f"checkpoint at step {checkpoints.best_step}"
             )
     if spec.max_steps is not None and trainer.global_step >= spec.max_steps:

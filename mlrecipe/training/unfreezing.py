@@ -61,9 +61,8 @@ class GradualUnfreezing(pl.Callback):
         last = self.learning((trainer.max_epochs or 1) - 1)
         never = [name for name, _ in self._steps][len(last) :]
         if never and trainer.is_global_zero:
-            events.emit(
-                events.Note(f"never learn in {trainer.max_epochs} epochs: {_listed(never)}")
-            )
+            epochs = "1 epoch" if trainer.max_epochs == 1 else f"{trainer.max_epochs} epochs"
+            events.emit(events.Note(f"never learn in {epochs}: {_listed(never)}"))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Let the epoch's layers learn."""

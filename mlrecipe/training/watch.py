@@ -29,8 +29,13 @@ COLLAPSED = "the model does not tell the classes apart"
 
 _HINT = (
     "try a lower train.optimizer.lr, a longer train.scheduler.warmup, a smaller "
-    'train.trainer.gradient_clip_val, or train.trainer.precision = "fp32"; the batch is in {place}'
+    'train.trainer.gradient_clip_val, or train.trainer.precision = "fp32"'
 )
+MODULE_HINT = (
+    "try a lower learning rate in the module's `configure_optimizers`, or in [task] where that names it, "
+    'clipped gradients, or train.trainer.precision = "fp32"'
+)
+"""What to try with a `LightningModule`, which makes its optimizers itself."""
 
 
 class NotFinite(TrainingError):
@@ -48,9 +53,10 @@ class Watch(pl.Callback):
     On a GPU a loss is looked at while the next batch is computed, so that nothing waits for it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Watch a training whose batch, should it fail, goes into `folder`."""
+    def __init__(self, folder: Path, *, hint: str = _HINT) -> None:
+        """Watch a training whose batch, should it fail, goes into `folder`; `hint` says what to try."""
         self._folder = folder
+        self._hint = hint
         self._batch: tuple[int, Any] | None = None
         self._before: tuple[int, Any] | None = None
         self._flag: tuple[Tensor, torch.cuda.Event] | None = None
@@ -109,13 +115,14 @@ class Watch(pl.Callback):
         what = "the weights are" if is_broken else "the loss is"
         facts: dict[str, Any] = {"step": step, "epoch": trainer.current_epoch + 1}
         message = f"{what} infinite or not a number at step {step:,}, epoch {facts['epoch']}"
-        place = f"{self._folder.parent.name}/{self._folder.name}"
+        place = "/".join(self._folder.parts[-3:])  # runs/ID/not-finite
         if batch is not None:
             rows = _rows(trainer, batch[0])
             write_batch(self._folder, batch[1], rows=rows, facts={"what": what, **facts})
             if rows is not None:
                 message += f", in a batch of the train rows {_some(rows)}"
-        raise NotFinite(message, hint=_HINT.format(place=place), is_broken=is_broken)
+        hint = f"{self._hint}; the batch is in {place}"
+        raise NotFinite(message, hint=hint, is_broken=is_broken)
 
 
 def write_batch(

@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 
 from mlrecipe.cli.app import run as command
+from mlrecipe.cli.resuming import warn_of_changes
+from mlrecipe.cli.session import Session, Settings
+from mlrecipe.pipeline.request import open_request
+from mlrecipe.runs import run as running
+from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.scaffold.project import create
 from tests.projects import ROOT
 
@@ -112,8 +117,36 @@ def test_experiment_35_an_interrupted_run_goes_on_in_its_own_folder(
     assert [item["step"] for item in facts["resumed"]] == [8]  # type: ignore[attr-defined]
     assert {p.name for p in run.iterdir()} == {p.name for p in only_run(trained).iterdir()}
     said = capsys.readouterr().err
-    assert "demo.toml has changed since that run: " in said
+    assert "has changed since that run" not in said  # what it was begun with is no change
     assert f"run {run.name} goes on from step 8, epoch 2" in said
+
+
+def test_only_what_has_changed_in_the_file_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not what the run's own command line set; where that fits no longer, the file is compared as it is."""
+    session = Session.of(Path("demo.toml"))
+    assert interrupt(here, step=1) == 130
+    run = next(iter(running.every(here)))
+    then = open_request(run.folder / RECIPE, here=here, name="demo.toml")
+    recipe = here / "demo.toml"
+    text = recipe.read_text()
+
+    def told(written: str) -> str:
+        recipe.write_text(written)
+        capsys.readouterr()
+        warn_of_changes(session, run, then, Settings(is_quiet=True))
+        return " ".join(capsys.readouterr().err.split())
+
+    assert told(text) == ""
+    assert told(text.replace("epochs = 5", "epochs = 7")) == ""
+    said = told(text.replace("batch_size = 16", "batch_size = 8"))
+    assert said == "warning: demo.toml has changed since that run: train.batch_size 16 → 8"
+    facts = json.loads((run.folder / "command.json").read_text())
+    assert facts["overrides"] == ["--set limit=120", "--set train.epochs=3"]
+    facts["overrides"].append("--set-file gone.toml")
+    (run.folder / "command.json").write_text(json.dumps(facts))
+    assert "train.epochs 3 → 5" in told(text)
 
 
 def test_a_process_that_sigterm_ends_says_how_to_go_on(here: Path, trained: Path) -> None:

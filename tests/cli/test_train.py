@@ -149,10 +149,20 @@ def test_experiment_26_best_and_last_resolve_and_test_takes_the_newest(
 def test_test_says_where_the_recipe_has_changed_since(
     demo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The run's own recipe is used; the difference from today's is told."""
+    """The run's own recipe is used; what differs from today's, but for the overrides it began with, is told."""
     assert command(["test", "demo.toml"]) == 0
+    assert "has changed since that run" not in capsys.readouterr().err
+    recipe = demo / "demo.toml"
+    text = recipe.read_text()
+    assert "batch_size = 16" in text
 
-    assert "train.epochs 1 →" in capsys.readouterr().err
+    try:
+        recipe.write_text(text.replace("batch_size = 16", "batch_size = 8"))
+        assert command(["test", "demo.toml"]) == 0
+    finally:
+        recipe.write_text(text)
+
+    assert "has changed since that run: train.batch_size 16 → 8" in capsys.readouterr().err
 
 
 def test_training_6_a_missing_column_lists_those_there_are(

@@ -105,6 +105,7 @@ def test_folds_validate_each_part_and_keep_what_is_predicted_for_it(
     assert set(document["metrics"]) >= {"valid/accuracy", "test/accuracy"}
     assert "is equal and finished; used again" in printed.err
     assert " ± " in printed.out
+    assert "next" not in printed.out  # all is tested
     with (demo / "runs" / group["id"] / "predictions.arrow").open("rb") as file:
         table = pa.ipc.open_stream(file).read_all()
     assert table["row"].to_pylist() == list(range(70))

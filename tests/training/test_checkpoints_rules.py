@@ -14,10 +14,23 @@ from mlrecipe.training.rules.keeping import problems
 @pytest.mark.parametrize(
     ("train", "key", "message"),
     [
-        ({"top_k": 0}, "top_k", "0 is not at least 1"),
-        ({"save_every": 0}, "save_every", "0 is not at least 1"),
-        ({"resume_every": -5}, "resume_every", "-5 is not at least 1"),
         ({"top_k": 2, "valid_split": ""}, "top_k", "does nothing without validation"),
+        (
+            {"callbacks": {"a": {"use": "EMAWeightAveraging"}, "b": {"use": "WeightAveraging"}}},
+            "callbacks.b",
+            "in one way only, and 'a' does so already",
+        ),
+        (
+            {
+                "callbacks": {
+                    "a": {"use": "StochasticWeightAveraging", "swa_lrs": 0.1},
+                    "x": {"use": "EarlyStopping"},
+                    "b": {"use": "EMAWeightAveraging"},
+                }
+            },
+            "callbacks.b",
+            "in one way only, and 'a' does so already",
+        ),
     ],
 )
 def test_what_keeps_nothing_is_an_error(train: dict[str, Any], key: str, message: str) -> None:
@@ -31,7 +44,8 @@ def test_what_keeps_nothing_is_an_error(train: dict[str, Any], key: str, message
 
 
 def test_a_recipe_that_says_nothing_of_it_has_no_problem() -> None:
-    """The defaults hold."""
-    tree = merge([Layer(name="r.toml", values={"train": {"top_k": 3}})])
+    """The defaults hold, and one average is none too many."""
+    train = {"top_k": 3, "callbacks": {"a": {"use": "EMAWeightAveraging"}}}
+    tree = merge([Layer(name="r.toml", values={"train": train})])
 
     assert problems(tree, Catalog()) == []

@@ -481,16 +481,19 @@ def test_two_processes_go_on_where_they_were_stopped(
 @pytest.mark.real
 @pytest.mark.timeout(300)
 def test_a_killed_process_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`kill -9` of another process is told of by the first."""
+    """`kill -9` of another process is told of by the first, with how to go on from what was kept."""
     make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     own = (tmp_path / "own.py").read_text()
     kill = "__import__('os').kill(__import__('os').getpid(), 9)"
     (tmp_path / "own.py").write_text(own.replace('raise ValueError("it broke")', kill))
 
-    done = mlrecipe("train", "two.toml", "--set", 'train.callbacks.x={use="mishap"}')
+    done = mlrecipe("train", "two.toml", "--set", 'train.callbacks.x={use="mishap"}',
+                    "--set", "train.resume_every=1")  # fmt: skip
 
     assert done.returncode == 1
+    run = run_of(tmp_path, "train")
+    assert f": mlrecipe train two.toml --resume --run {run.name}\nerror: " in done.stderr
     assert (
         "error: process 1 ended by signal SIGKILL; all processes of the job were ended"
         in done.stderr

@@ -8,6 +8,7 @@ import torch
 
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
+from mlrecipe.cli.find import nowhere
 from mlrecipe.training import memory
 from mlrecipe.training.finding import bench, finders
 from tests.training.tiny import LABELS, components, make_spec, make_splits
@@ -43,6 +44,13 @@ def test_the_suggested_rate_is_where_the_loss_falls_steepest():
 def test_where_no_loss_falls_nothing_is_suggested(losses):
     """Nor where there are too few steps to tell."""
     assert finders.steepest(np.geomspace(1e-6, 1, len(losses)), losses) is None
+
+
+def test_where_no_loss_falls_a_narrower_range_is_named():
+    """Once, and never fewer steps than were taken."""
+    assert "--low 1e-05 --high 0.1 --steps 200; " in nowhere(1e-7, 1.0, 100)
+    assert "--steps 500; " in nowhere(1e-7, 1.0, 500)
+    assert nowhere(1e-5, 0.1, 200) == "look at the data, or try more --steps"
 
 
 def test_the_rate_rises_from_step_to_step_and_stops_when_the_loss_does(make):

@@ -206,6 +206,26 @@ def test_the_schedule_ends_with_the_last_step(tiny: Path, run: Path):
     assert rates == pytest.approx([1 - i / 8 for i in range(8)])
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_size": 16, "device_batch_size": 4}, "1 epoch in batches of 16, 4 at a time;"),
+        ({"batch_size": 24, "device_batch_size": 10}, "1 epoch in batches of 24, 6 at a time;"),
+        ({"batch_size": 16}, "1 epoch in batches of 16;"),
+    ],
+)
+def test_the_first_line_says_what_a_device_takes_at_once(
+    tiny: Path, run: Path, changes: dict[str, Any], said: str
+):
+    """Where a step is made from several batches: as many as fit, by division or by halves."""
+    heard: list[events.Event] = []
+    with events.listening(heard.append):
+        train(tiny, run, epochs=1, max_steps=1, valid_split="", **changes)
+
+    (first,) = (event.facts for event in heard if isinstance(event, events.StageStarted))
+    assert said in first
+
+
 def test_validation_every_few_steps(tiny: Path, run: Path):
     """Steps are counted across epochs, and are optimizer steps."""
     train(tiny, run, epochs=2, validate_every=3, batch_size=16, device_batch_size=8)
@@ -249,17 +269,20 @@ def test_without_validation_the_best_is_the_last(tiny: Path, run: Path):
     assert report.best_step == report.steps == 8
 
 
-def test_training_37_early_stopping_states_metric_value_and_step(tiny: Path, run: Path):
+@pytest.mark.parametrize(("patience", "times"), [(1, "1 validation;"), (2, "2 validations;")])
+def test_training_37_early_stopping_states_metric_value_and_step(
+    tiny: Path, run: Path, patience: int, times: str
+):
     """Without a monitor of its own it takes the recipe's, in the right direction."""
     report = train(
         tiny, run, epochs=9, optimizer=Component(use="SGD", params={"lr": 0.0}), **ACCURACY,
-        callbacks={"stop": Component(use="EarlyStopping", params={"patience": 2})},
+        callbacks={"stop": Component(use="EarlyStopping", params={"patience": patience})},
     )  # fmt: skip
 
-    assert report.epochs == read_record(report.checkpoints["last"]).epoch == 3
+    assert report.epochs == read_record(report.checkpoints["last"]).epoch == patience + 1
     assert re.match(
-        r"stopped early at step 24: valid/accuracy has not improved on 0\.\d+ in 2 validations; "
-        r"best checkpoint at step 8",
+        rf"stopped early at step {8 * report.epochs}: valid/accuracy has not improved on 0\.\d+ in "
+        rf"{times} best checkpoint at step 8",
         report.stopped,
     )
 

@@ -153,7 +153,7 @@ def test_weights_go_by_the_order_of_the_labels_or_by_their_names(given: object):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([1.0], "there are 1 weights for 2 labels; give one for each, in their order"),
+        ([1.0], "there is 1 weight for 2 labels; give one for each, in their order"),
         ([1.0, -1.0], "weights are 0 or more, and not all 0"),
         ([0.0, 0.0], "weights are 0 or more, and not all 0"),
         ({"positiv": 1.0, "negative": 1.0}, "no label 'positiv' to weigh; did you mean 'positive'"),

@@ -104,6 +104,18 @@ def test_layers_that_cannot_be_told_apart_are_an_error(module: nn.Module, messag
     assert caught.value.key == "train.layer_decay"
 
 
+def test_layer_decay_without_a_layer_to_act_on_is_an_error(tiny: Path):
+    """Every rate is set by name; one layer that is not is enough."""
+    module = Transformer(config=str(tiny)).build(HEAD)
+
+    with pytest.raises(DataError, match="all that learns has its rate") as caught:
+        optimization(layer_decay=0.9, lr_by_name={"classifier.*": 1e-2, "*": 1e-3}).check(module)
+
+    assert caught.value.key == "train.layer_decay"
+    optimization(layer_decay=0.9, lr_by_name={"bert.*": 1e-3}).check(module)
+    optimization(lr_by_name={"*": 1e-3}).check(module)
+
+
 def test_training_30_the_groups_equal_the_formula_and_are_printed(tiny: Path):
     """lr * decay ** distance from the head, for parameters that decay and for those that do not."""
     module = Transformer(config=str(tiny)).build(HEAD)

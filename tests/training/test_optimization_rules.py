@@ -31,7 +31,7 @@ TASK = [
     ({"label_smoothing": 1.0}, "label_smoothing", "1.0 is not between 0 and 1"),
     ({"focal_gamma": -2.0}, "focal_gamma", "-2.0 is not at least 0"),
     ({"focal_gamma": 2.0, "label_smoothing": 0.1}, "focal_gamma", "not defined for smoothed labels"),
-    ({"class_weights": [1.0]}, "class_weights", "there are 1 weights for 2 labels"),
+    ({"class_weights": [1.0]}, "class_weights", "there is 1 weight for 2 labels"),
     ({"class_weights": [0.0, 0.0]}, "class_weights", "weights are 0 or more, and not all 0"),
     ({"class_weights": {"a": 1.0, "b": 1.0, "c": 1.0}}, "class_weights.c", "no label 'c'"),
     ({"class_weights": {"a": 1.0}}, "class_weights", "no weight for the label 'b'"),

@@ -274,7 +274,7 @@ def test_what_does_nothing_with_a_module_is_an_error(line: Path, override: str, 
     said = [p for p in problems("line.toml", override) if f"{key}: " in p]
 
     useless = not key.startswith(("train.trainer", "train.callbacks"))
-    assert said
+    assert len(said) == 1 or key == "train.strategy"  # which knows no other network, either
     assert not useless or any("does nothing with task 'line'" in problem for problem in said)
 
 
@@ -430,3 +430,73 @@ def test_a_modules_resolved_recipe_is_one_again(line: Path, run: Run) -> None:
 
     assert problems(str(path)) == []
     assert not {"batch_size", "optimizer", "batching"} & set(tomli.loads(path.read_text())["train"])
+
+
+def test_the_test_of_a_module_refuses_what_check_refuses_and_proposes_no_split(
+    line: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its loaders choose the rows: `test.split` is an error in the same words, and nothing to do next."""
+    (trained,) = run("train", "line.toml", *CPU, "--set", "train.epochs=1")
+    (said,) = problems("line.toml", "test.split=train")
+
+    assert command(["test", "line.toml", "--run", trained["run"], "--set", "test.split=train"]) == 2
+    assert said.partition("  ")[2] in capsys.readouterr().err
+    assert [path.name for path in line.glob("runs/*")] == [trained["run"]]
+    assert command(["test", "line.toml", "--run", trained["run"]]) == 0
+    printed = capsys.readouterr().out
+    assert "tested" in printed
+    assert "next" not in printed
+
+
+def test_a_limit_is_refused_where_no_node_reads_rows(line: Path) -> None:
+    """Data of the module's own are not cut by it."""
+    (said,) = problems("line.toml", "limit=5")
+
+    assert "limit: does nothing with task 'line', a LightningModule" in said
+    assert command(["train", "line.toml", "--limit", "5"]) == 2
+
+
+def test_a_trial_of_a_module_without_nodes_says_nothing_of_a_limit(
+    line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is none to be given up."""
+    assert command(["train", "line.toml", *CPU, "--fast-dev-run"]) == 0
+
+    assert "rows will not do" not in capsys.readouterr().err
+
+
+def test_a_limit_holds_where_a_module_takes_the_rows_of_a_node(odd: Path) -> None:
+    """There it acts on the sources."""
+    assert problems("odd.toml", "limit=5") == []
+
+
+def test_a_run_of_another_recipe_is_not_tested(
+    line: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the run's own recipe; the one in its directory is as good."""
+    (trained,) = run("train", "line.toml", *CPU, "--set", "train.epochs=1")
+    (line / "other.toml").write_text((line / "line.toml").read_text())
+    name = trained["run"]
+
+    assert command(["test", "other.toml", "--run", name]) == 2
+    said = capsys.readouterr().err
+    assert f"run {name} is one of line.toml, not of other.toml" in said
+    assert f"mlrecipe test line.toml --run {name}" in said
+    assert command(["test", f"{trained['folder']}/recipe.resolved.toml", "--run", name]) == 0
+    (line / "line.toml").unlink()
+    capsys.readouterr()
+    assert command(["test", "other.toml", "--run", name]) == 2
+    assert f"mlrecipe test {trained['folder']}/recipe.resolved.toml" in capsys.readouterr().err
+
+
+def test_what_to_try_when_a_modules_loss_is_no_number_is_the_modules_own(
+    line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its recipe has no `train.optimizer`; the batch's path is that from the project."""
+    assert command(["train", "line.toml", *CPU, "--set", "task.lr=1e30"]) == 1
+
+    said = capsys.readouterr().err
+    (folder,) = line.glob("runs/*")
+    assert "train.optimizer" not in said
+    assert "lower learning rate in the module's `configure_optimizers`" in said
+    assert f"the batch is in runs/{folder.name}/not-finite" in said

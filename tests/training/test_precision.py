@@ -212,6 +212,12 @@ def test_deterministic_is_passed_on(tiny: Path, run: Path) -> None:
     [
         ({"precision": "bf-16"}, "precision", "did you mean 'bf16"),
         ({"precision": "17"}, "precision", "no precision '17'"),
+        (
+            {"precision": "bf8"},
+            "precision",
+            "known: auto, fp16, bf16, fp32, fp64, 16-true, 16-mixed, bf16-true, bf16-mixed, 32-true, "
+            "64-true, 64, 32, 16, transformer-engine, transformer-engine-float16",
+        ),
         ({"precision": "fp16", "accelerator": "cpu"}, "precision", "a CPU does not train in fp16"),
         ({"precision": 16, "accelerator": "cpu"}, "precision", "a CPU does not train in fp16"),
         ({"strategy": "ddp_spawn"}, "strategy", "copies of this one"),

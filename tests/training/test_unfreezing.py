@@ -136,6 +136,11 @@ def test_what_the_model_freezes_never_joins(checkpoint: Path, tmp_path: Path, he
     assert "never learn in 3 epochs: layer 1" in notes
     assert "epoch 3: layer 2 learns from now on" in notes
 
+    train(model, tmp_path / "short", epochs=1, callbacks=callbacks)
+
+    (short,) = (e.text for e in heard if isinstance(e, events.Note) and "in 1 epoch" in e.text)
+    assert short.startswith("never learn in 1 epoch: ")
+
 
 def test_several_processes_drop_the_gradients_of_what_has_not_joined(checkpoint: Path):
     """They have agreed on whose gradients to share, so those must come: they are dropped after."""

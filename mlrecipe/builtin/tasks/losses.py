@@ -77,7 +77,8 @@ def check_weights(given: Sequence[float] | Mapping[str, float], *, count: int | 
     """Raise for weights that are negative, all 0, or not as many as there are labels, where that is known."""
     values = list(given.values()) if isinstance(given, Mapping) else list(given)
     if count is not None and len(values) != count:
-        message = f"there are {len(values)} weights for {count} labels"
+        found = "is 1 weight" if len(values) == 1 else f"are {len(values)} weights"
+        message = f"there {found} for {count} {'label' if count == 1 else 'labels'}"
         raise DataError(message, key="class_weights", hint="give one for each, in their order")
     if any(not 0 <= value < float("inf") for value in values) or not any(values):
         message = f"weights are 0 or more, and not all 0: got {values!r}"

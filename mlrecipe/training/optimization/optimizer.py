@@ -53,6 +53,9 @@ class Optimization:
         if not found:
             message = "no parameter learns: all of the network is frozen"
             raise DataError(message, key="model", hint="leave the head free at least")
+        if self.layer_decay is not None and all(group.place in self.lr_by_name for group in found):
+            message = "does nothing: all that learns has its rate from `train.lr_by_name`"
+            raise DataError(message, key="train.layer_decay", hint="leave one of the two out")
         return found
 
     def make_optimizer(self, module: nn.Module) -> Optimizer:

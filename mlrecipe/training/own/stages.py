@@ -97,10 +97,11 @@ def fit(
             save_every=spec.save_every, stop=stop,
         )  # fmt: skip
         progress = ModuleProgress()
+        watching = Watch(folder / watch.FOLDER, hint=watch.MODULE_HINT)
         keeper = resume.Resume.of(folder, spec, stop=stop, loggers=loggers)
         trainer = trainers.make_trainer(
             folder=folder, loggers=loggers,
-            callbacks=[keeper, progress, Watch(folder / watch.FOLDER), *extra, checkpoints],
+            callbacks=[keeper, progress, watching, *extra, checkpoints],
             **_train_arguments(spec),
         )  # fmt: skip
         events.emit(events.StageStarted("train", _facts(module, spec, trainer)))

@@ -9,6 +9,7 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, Problem
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.own import is_module
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training.batching.arithmetic import arithmetic
 
@@ -25,6 +26,8 @@ _DEFAULTS = TrainSpec()
 
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     """Keys of `[train]` that say nothing together, or that contradict each other."""
+    if is_module(tree.values, catalog):
+        return []  # said with all that does nothing there
     train = table_at(tree.values, ("train",))
     return [tree.problem(("train", key), message) for key, message in _mistakes(train)]
 
@@ -47,9 +50,6 @@ def _mistakes(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _uneven(train)
     if _value(train, "sampling") == "weighted" and train.get("sampling_weights") is None:
         yield "sampling", "needs `sampling_weights`, the column that holds each row's weight"
-    for key in (*(key for key, _, _ in _NEEDS[:2]), "device_batch_size"):
-        if _is_number(train.get(key)) and train[key] < 1:
-            yield key, f"{train[key]} is not at least 1"
 
 
 def _uneven(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

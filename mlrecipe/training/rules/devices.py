@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.errors import Problem, did_you_mean
+from mlrecipe.errors import Problem, suggest
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.trainer import TRAINER
@@ -39,8 +39,7 @@ def _mistakes(trainer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     precision, strategy = trainer.get("precision"), trainer.get("strategy")
     is_cpu = trainer.get("accelerator") == "cpu"
     if isinstance(precision, str) and precision not in (AUTO, *SHORT, *_LONG):
-        names = (AUTO, *SHORT, *_LONG)
-        yield "precision", f"no precision {precision!r}; {did_you_mean(precision, names)}"
+        yield "precision", f"no precision {precision!r}; {_nearest(precision)}"
     if is_cpu and str(precision) in ("fp16", "16", "16-mixed"):
         message = "a CPU does not train in fp16"
         yield "precision", f'{message}; use "bf16", or "auto" to have it only where it is faster'
@@ -50,6 +49,13 @@ def _mistakes(trainer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(strategy, str) and strategy.startswith(_IN_PIECES):
         yield "strategy", f'{strategy!r}: {IN_PIECES}; use `strategy = "ddp"`'
     yield from _counts(trainer)
+
+
+def _nearest(precision: str) -> str:
+    """The name that was meant, else all there are: the short ones first, each once."""
+    names = dict.fromkeys((AUTO, *SHORT, *_LONG))
+    near = suggest(precision, names)
+    return f"did you mean {near!r}?" if near else f"known: {', '.join(names)}"
 
 
 def _counts(trainer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

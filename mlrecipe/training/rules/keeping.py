@@ -9,21 +9,31 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import Problem
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.positions import KeyPath
 
-_COUNTS = ("top_k", "save_every", "resume_every")
+_AVERAGES = ("WeightAveraging", "EMAWeightAveraging", "StochasticWeightAveraging")
+"""Callbacks that put an average in the place of the weights; one at most can do so."""
 
 
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
-    """Keys of `[train]` that keep nothing."""
+    """Keys of `[train]` that keep nothing, and averages that would hide each other."""
     train = table_at(tree.values, ("train",))
-    return [tree.problem(("train", key), message) for key, message in _mistakes(train)]
+    return [tree.problem(("train", *path), message) for path, message in _mistakes(train)]
 
 
-def _mistakes(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in _COUNTS:
-        value = train.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            yield key, f"{value} is not at least 1"
+def _mistakes(train: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
+    """Each mistake's place in `[train]` and what is wrong."""
     top = train.get("top_k")
     if isinstance(top, int) and top > 1 and train.get("valid_split") == "":
-        yield "top_k", "does nothing without validation: there is no metric to choose the best by"
+        message = "does nothing without validation: there is no metric to choose the best by"
+        yield ("top_k",), message
+    averaging = [
+        name
+        for name, table in table_at(train, ("callbacks",)).items()
+        if isinstance(table, Mapping) and table.get("use") in _AVERAGES
+    ]
+    for name in averaging[1:]:
+        message = (
+            f"the weights can be averaged in one way only, and {averaging[0]!r} does so already"
+        )
+        yield ("callbacks", name), f"{message}; take one of them out"

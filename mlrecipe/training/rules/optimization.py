@@ -87,7 +87,8 @@ def _weights(given: Any, labels: Any) -> Found:
         if missing:
             yield path, f"no weight for the label {missing[0]!r}; give one for each"
     elif isinstance(given, list) and names is not None and len(given) != len(names):
-        yield path, f"there are {len(given)} weights for {len(names)} labels"
+        found = "is 1 weight" if len(given) == 1 else f"are {len(given)} weights"
+        yield path, f"there {found} for {len(names)} {'label' if len(names) == 1 else 'labels'}"
     values = list(given.values()) if isinstance(given, Mapping) else given
     if not isinstance(values, list) or not all(map(_is_number, values)):
         return

@@ -35,6 +35,9 @@ def _useless(tree: Tree, catalog: Catalog) -> Found:
     for path, why in own.NOT_FOR_MODULES.items():
         if own.is_given(tree, path):
             yield path, f"does nothing with task {use!r}, a LightningModule: {why}"
+    if tree.values.get("limit") is not None and not tree.values.get("nodes"):
+        why = "it is for rows that nodes read; for a try set `train.trainer.limit_train_batches`"
+        yield ("limit",), f"does nothing with task {use!r}, a LightningModule: {why}"
     train = table_at(tree.values, ("train",))
     if train.get("data") and not own.takes_splits(tree.values, catalog):
         message = (

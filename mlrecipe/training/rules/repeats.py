@@ -13,20 +13,15 @@ from mlrecipe.recipe.own import is_module
 
 
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
-    """Counts that are none, and keys that do nothing."""
+    """Keys that do nothing, or contradict each other."""
     train = table_at(tree.values, ("train",))
-    found = list(_mistakes(train))
-    if train.get("folds") is not None and is_module(tree.values, catalog):
-        found.append(("folds", "a module of your own has rows that nobody else can divide"))
-    return [tree.problem(("train", key), message) for key, message in found]
+    if is_module(tree.values, catalog):
+        return []  # said with all that does nothing there
+    return [tree.problem(("train", key), message) for key, message in _mistakes(train)]
 
 
 def _mistakes(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    repeat, folds, fold = (_count(train.get(key)) for key in ("repeat", "folds", "fold"))
-    if repeat is not None and repeat < 1:
-        yield "repeat", f"{repeat} is not at least 1"
-    if folds is not None and folds < 2:
-        yield "folds", f"{folds} is not at least 2"
+    folds, fold = (_count(train.get(key)) for key in ("folds", "fold"))
     if folds is not None and train.get("valid_split") == "":
         yield "folds", "each fold validates on its part, and `valid_split` must name that"
     if fold is not None and folds is None:
