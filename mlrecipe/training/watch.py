@@ -168,13 +168,16 @@ class Predicted(Metric):
 
 
 class Collapse:
-    """Says that a model predicts one class only: the first time, and again if that is how it ends."""
+    """Says that a model predicts one class only: when it does so twice in a row, and if that is how it ends.
+
+    After its first epoch many a model does that learns well later.
+    """
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         """Count predictions of these labels; with fewer than two there is nothing to count."""
         self.metric = Predicted(len(labels)) if len(labels) > 1 else None
         self._labels = labels
-        self._was_said = False
+        self._in_a_row = 0
 
     def update(self, output: StepOutput) -> None:
         """Count a batch."""
@@ -187,10 +190,11 @@ class Collapse:
             return
         found, rows = self.metric.compute().tolist()
         self.metric.reset()
+        self._in_a_row = 0 if found < 0 else self._in_a_row + 1
         is_last = stage == "test" or trainer.current_epoch + 1 == trainer.max_epochs
-        if found < 0 or not trainer.is_global_zero or (self._was_said and not is_last):
+        is_due = self._in_a_row == 2 or (is_last and found >= 0)
+        if not is_due or not trainer.is_global_zero:
             return
-        self._was_said = True
         where = "" if stage == "test" else f" after step {trainer.global_step:,}"
         text = (
             f"every one of the {rows:,} {stage} rows is predicted as {self._labels[found]!r}{where}: "

@@ -142,6 +142,19 @@ def test_one_class_is_no_collapse_where_it_is_the_only_one(predicted, there, fou
     assert metric.compute().tolist() == [found, 3]
 
 
+def test_one_class_is_told_of_when_it_is_twice_in_a_row_or_last(tiny, run, heard):
+    """A network that learns nothing: after the second of four epochs, and after the last."""
+    splits = make_splits(train=40, valid=10)
+
+    train(tiny, run, splits=splits, epochs=4, optimizer=Component(use="SGD", params={"lr": 0.0}))
+
+    found = [text for text in warnings(heard) if "valid rows is predicted as" in text]
+    assert [text.partition(" after ")[2].partition(":")[0] for text in found] == [
+        "step 10",
+        "step 20",
+    ]
+
+
 def test_scores_that_choose_no_class_are_not_counted():
     """A regression's, or those of several labels at once."""
     metric = Predicted(2)
