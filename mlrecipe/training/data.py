@@ -91,8 +91,7 @@ class TrainData(pl.LightningDataModule):
         if self._valid is None:
             return []
         lengths, size = self._task.lengths(self._valid), self._spec.eval_batch_size
-        width = _few(lengths, size, odd=bool(len(lengths) % size)) if self._spec.compile else None
-        rows = Rows(self._valid, self._task.collate, lengths=lengths, width=width)
+        rows = Rows(self._valid, self._task.collate, lengths=lengths)
         return _loader(rows, self._dealt(SortedBatches(lengths, batch_size=size)))
 
     def sample(self) -> Batch:

@@ -20,6 +20,8 @@ _LOSS_EVERY = 10
 class TrainProgress(pl.Callback):
     """Tells of every step and epoch, and measures the time spent on training alone."""
 
+    unit = "steps"
+
     def __init__(self, *, fill: Fill | None = None) -> None:
         self.train_seconds = 0.0
         self.rows_seen = 0
@@ -27,7 +29,7 @@ class TrainProgress(pl.Callback):
         """Counts the tokens, where somebody does."""
 
         self._values: dict[str, float] = {}
-        self._total = 0
+        self._total: int | None = 0
         self._epoch_started = 0.0
         self._batch_started = 0.0
 
@@ -43,8 +45,8 @@ class TrainProgress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start counting, after an interruption amid an epoch, too."""
         self._epoch_started = self._batch_started = time.perf_counter()
-        self._total = int(trainer.estimated_stepping_batches)
-        events.emit(events.Progress(trainer.global_step, self._total, "steps"))
+        self._total = self._count(trainer)
+        events.emit(events.Progress(self._done(trainer), self._total, self.unit))
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
@@ -58,30 +60,44 @@ class TrainProgress(pl.Callback):
         now = time.perf_counter()
         self.train_seconds += now - self._batch_started
         self._batch_started = now
-        self.rows_seen += len(next(iter(batch.values())))
+        self.rows_seen += self._rows(batch)
         if batch_idx % _LOSS_EVERY == 0:
             self._values = self._measure(trainer, outputs)
-        events.emit(events.Progress(trainer.global_step, self._total, "steps", self._values))
+        events.emit(events.Progress(self._done(trainer), self._total, self.unit, self._values))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave validation out of the time of the next step."""
         self._batch_started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell of the epoch, with its mean loss per row."""
-        mean: Any = pl_module.train_loss
-        metrics = {k: v for k, v in metrics_of(trainer).items() if k.startswith("valid/")}
-        metrics = {"train/loss": float(mean.compute()), **metrics}
-        mean.reset()
+        """Tell of the epoch."""
         events.emit(
             events.EpochFinished(
                 epoch=trainer.current_epoch + 1,
                 epochs=trainer.max_epochs or 0,
                 step=trainer.global_step,
-                metrics=metrics,
+                metrics=self._conclude(trainer, pl_module),
                 seconds=time.perf_counter() - self._epoch_started,
             )
         )
+
+    def _count(self, trainer: pl.Trainer) -> int | None:
+        """How many there will be, where that is known."""
+        return int(trainer.estimated_stepping_batches)
+
+    def _done(self, trainer: pl.Trainer) -> int:
+        return trainer.global_step
+
+    def _rows(self, batch: Any) -> int:
+        return len(next(iter(batch.values())))
+
+    def _conclude(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, float]:
+        """The epoch's metrics, with its mean loss per row."""
+        mean: Any = pl_module.train_loss
+        metrics = {k: v for k, v in metrics_of(trainer).items() if k.startswith("valid/")}
+        metrics = {"train/loss": float(mean.compute()), **metrics}
+        mean.reset()
+        return metrics
 
     def _measure(self, trainer: pl.Trainer, outputs: Any) -> dict[str, float]:
         """Numbers for the display; speeds are means since training began, validation left out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from typing import Any
 
@@ -13,62 +12,29 @@ from torch import Tensor
 
 from mlrecipe import events
 from mlrecipe.training.own.checkpoints import metrics_of
-
-_LOSS_EVERY = 10
-"""Steps between two looks at the loss: each waits for the device."""
+from mlrecipe.training.progress import TrainProgress
 
 
-class ModuleProgress(pl.Callback):
-    """Tells of every step and epoch, and measures the time spent on training alone."""
+class ModuleProgress(TrainProgress):
+    """Tells of every batch and epoch: how many steps a module makes of its batches is its own affair."""
 
-    def __init__(self) -> None:
-        self.train_seconds = 0.0
-        self.rows_seen = 0
-        self._values: dict[str, float] = {}
-        self._total: int | None = None
-        self._epoch_started = 0.0
-        self._batch_started = 0.0
+    unit = "batches"
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start counting."""
+    def _count(self, trainer: pl.Trainer) -> int | None:
         batches = trainer.num_training_batches
-        if math.isfinite(batches):
-            self._total = int(batches) * (trainer.max_epochs or 1)
-        events.emit(events.Progress(0, self._total, "batches"))
+        return int(batches) * (trainer.max_epochs or 1) if math.isfinite(batches) else None
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
-        self._epoch_started = self._batch_started = time.perf_counter()
+    def _done(self, trainer: pl.Trainer) -> int:
+        return trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
-        batch_idx: int,
-    ) -> None:  # fmt: skip
-        """Tell of the batch."""
-        now = time.perf_counter()
-        self.train_seconds += now - self._batch_started
-        self._batch_started = now
-        self.rows_seen += rows_of(batch)
-        if batch_idx % _LOSS_EVERY == 0:
-            self._values = _loss(outputs)
-        done = trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        events.emit(events.Progress(done, self._total, "batches", self._values))
+    def _rows(self, batch: Any) -> int:
+        return rows_of(batch)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave validation out of the time of the next batch."""
-        self._batch_started = time.perf_counter()
+    def _conclude(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, float]:
+        return metrics_of(trainer)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell of the epoch."""
-        events.emit(
-            events.EpochFinished(
-                epoch=trainer.current_epoch + 1,
-                epochs=trainer.max_epochs or 0,
-                step=trainer.global_step,
-                metrics=metrics_of(trainer),
-                seconds=time.perf_counter() - self._epoch_started,
-            )
-        )
+    def _measure(self, trainer: pl.Trainer, outputs: Any) -> dict[str, float]:
+        return _loss(outputs)
 
 
 class ModuleTestProgress(pl.Callback):
