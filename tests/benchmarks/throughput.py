@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mlrecipe.cli.session import quiet_libraries
+
 BATCH, RATE, DECAY, WARMUP, CLIP, SEED = 32, 5e-5, 0.01, 0.06, 1.0, 7
 WARM = 6
 """Steps before the clock starts."""
@@ -91,8 +93,8 @@ def child(contender: str, options: argparse.Namespace) -> dict[str, float]:
         "--model", options.model, "--threads", threads, "--steps", str(options.steps),
         "--times", str(options.times), "--contender", contender,
     ]  # fmt: skip
+    quiet_libraries(is_offline=True)  # as mlrecipe's command line does it; here for all
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
-    environment.setdefault("GOMP_SPINCOUNT", "10000")  # as mlrecipe's command line sets it; for all
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(f"{contender}: {found['rate']:.1f} rows/s", file=sys.stderr, flush=True)
