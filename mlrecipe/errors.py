@@ -79,6 +79,9 @@ class Problem:
     column: int = 0
     """Column in `line`, from 1; 0 when unknown."""
 
+    is_absence: bool = False
+    """Whether data are not on this machine, which matters only to who picked the variant that needs them."""
+
     @property
     def where(self) -> str:
         """`file:line:column`, as far as it is known."""
@@ -107,11 +110,17 @@ def _order(problem: Problem) -> tuple[str, int, int, int, str]:
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate nearest to `name`, or None when nothing is near."""
+    """The candidate nearest to `name`, or None when nothing is near.
+
+    One whose first words these are is, if there is just one: `pearson` is meant for `pearson-corrcoef`.
+    """
     import difflib  # late: a plugin's `import mlrecipe` and a TAB go without
 
     folded = {candidate.lower().replace("_", "-"): candidate for candidate in candidates}
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), folded, n=1, cutoff=0.62)
+    typed = name.lower().replace("_", "-")
+    near = [candidate for candidate in folded if typed and candidate.startswith(f"{typed}-")]
+    if len(near) != 1:
+        near = difflib.get_close_matches(typed, folded, n=1, cutoff=0.62)
     return folded[near[0]] if near else None
 
 

@@ -114,10 +114,23 @@ class Head:
 
     problem_type: str
     """Hugging Face's word: `"single_label_classification"`, `"multi_label_classification"` or
-    `"regression"`."""
+    `"regression"`; and ours, `"multi_output_classification"`: several labels a row, each of its own
+    column."""
 
     labels: tuple[str, ...]
-    """Label names in the order of the outputs; the index is the label's id."""
+    """Label names in the order of the model's outputs; the index is the label's id. Of a regression the
+    column's name; of several outputs `column=label`, one output after the other."""
+
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a task with several outputs: column → its labels, in the order in which `labels` has them. Empty
+    otherwise."""
+
+    targets: tuple[str, ...] = ()
+    """Columns of the train split that the targets came from: those of other splits come from the same.
+    Empty: not known."""
+
+    threshold: float = 0.5
+    """Where a row has several labels: it has those whose probability is above this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +141,13 @@ class StepOutput:
     """Scalar: the mean over the batch's rows."""
 
     scores: Tensor
-    """Probabilities, shape (rows, labels); of a regression the predicted numbers, shape (rows,)."""
+    """Probabilities, shape (rows, labels), of several outputs side by side; of a regression the
+    predicted numbers, shape (rows,)."""
 
     targets: Tensor
-    """Label ids, shape (rows,); where a row has several labels 0 and 1, shape (rows, labels); of a
-    regression numbers, shape (rows,). The metrics get scores and targets as they are."""
+    """Label ids, shape (rows,); of several outputs (rows, outputs), each an index into its own labels;
+    where a row has several labels 0 and 1, shape (rows, labels); of a regression numbers, shape (rows,).
+    The metrics get scores and targets as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +289,31 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class Predicting(Protocol):
+    """What a task offers beside the rest where rows without labels can be predicted.
+
+    `encode` gives the same columns and the targets beside them; `collate` leaves the targets out where
+    the encoded rows have none, and `lengths` and `check` need none.
+    """
+
+    def inputs(self, rows: Dataset, *, split: str) -> Dataset:
+        """What `encode` makes of the rows, without targets; no column with labels is looked at.
+
+        Raises:
+            DataError: a column that the model's input is made of is missing.
+        """
+
+    def scores(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The predictions for one batch, with or without targets, as `StepOutput.scores` has them."""
+
+    def is_labelled(self, rows: Dataset, head: Head) -> bool:
+        """Whether any of the rows (not encoded) has a target.
+
+        False where the column is not there, or has nothing but nulls, or -1 for every class label.
+        """
+
+
+@runtime_checkable
 class Classes(Protocol):
     """What a task offers beside the rest where rows can be sampled by their class."""
 
@@ -293,6 +333,14 @@ class Settling(Protocol):
         Raises:
             DataError: the data do not have it.
         """
+
+
+@runtime_checkable
+class Headed(Protocol):
+    """A task that must know of what it learnt to work on other rows: its labels, its label columns."""
+
+    def of(self, head: Head) -> Task:
+        """The task with what the head says written out; what the recipe says stays."""
 
 
 MetricFactory = Callable[[Head], "Metric"]

@@ -40,7 +40,8 @@ class Entry:
     """`module:attribute` of the object, importable only once its plugin is loaded."""
 
     types: tuple[str, ...] = ()
-    """For a format: qualified names of the types that it saves."""
+    """For a format: qualified names of the types that it saves. For a built-in task or metric: the problem
+    types (`Head.problem_type`) that it has or answers for; empty where that is not known."""
 
     loaded: Any = None
     """The object itself, once its module has been imported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -24,6 +25,7 @@ class Repository:
     id: str
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
+    is_private: bool = False
 
     def push(self, files: Mapping[str, bytes | str], *, branch: str = "main") -> str:
         """Put a new commit with these files on a branch; its name."""
@@ -52,6 +54,14 @@ class Hub:
         """Whether every answer is that the server is at fault."""
 
         self.address = ""
+        self.token = ""
+        """Who may write: nobody while it is empty."""
+
+        self.uploads: dict[str, bytes] = {}
+        """Large files by their SHA-256, before a commit names them."""
+
+        self.created: list[dict[str, Any]] = []
+        """What was said of each repository that was to be made."""
 
     def dataset(self, name: str) -> Repository:
         """A new data set."""
@@ -97,6 +107,10 @@ class _Missing(Exception):
     """There is no such thing; the argument is the hub's word for it."""
 
 
+class _Refused(Exception):
+    """It may not be done; the argument is the status."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     hub: Hub
@@ -108,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -122,12 +139,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             content, headers = self._find(path.split("/"), body)
+        except _Refused as refused:
+            self._send(int(str(refused)), b"{}", {"X-Error-Message": "not for this token"})
+            return
         except _Missing as missing:
             self._send(404, b"", {"X-Error-Code": str(missing), "X-Error-Message": str(missing)})
             return
         self._send(200, content, headers)
 
     def _find(self, parts: list[str], body: bytes) -> tuple[bytes, dict[str, str]]:
+        if self.command in ("POST", "PUT") and (written := self._write(parts, body)) is not None:
+            return written
         if parts[0] == "api":
             kind, (name, rest) = parts[1], _split(parts[2:], ("revision", "tree", "paths-info"))
             repository = self._repository(kind, name)
@@ -152,6 +174,62 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Missing("EntryNotFound")
         etag = hashlib.sha256(file).hexdigest()
         return file, {"ETag": f'"{etag}"', "X-Repo-Commit": commit, "Accept-Ranges": "none"}
+
+    def _write(self, parts: list[str], body: bytes) -> tuple[bytes, dict[str, str]] | None:
+        """The answer to what changes the hub; None for questions."""
+        if parts[-1] == "validate-yaml":
+            return _json({"errors": [], "warnings": []})
+        writes = {"create", "preupload", "branch", "batch", "commit", "large"} & set(parts)
+        if not writes:
+            return None
+        is_known = self.headers.get("Authorization") == f"Bearer {self.hub.token or None}"
+        if not is_known and parts[0] != "large":  # whose address is a secret in itself
+            raise _Refused("403")
+        if parts[0] == "large":
+            assert hashlib.sha256(body).hexdigest() == parts[1]
+            self.hub.uploads[parts[1]] = body
+            return b"", {}
+        said: Any = (
+            [json.loads(line) for line in body.splitlines()]
+            if "commit" in parts
+            else json.loads(body)
+        )
+        if "create" in parts:
+            name = f"{said['organization']}/{said['name']}"
+            self.hub.created.append(said)
+            if ("models", name) not in self.hub.repositories:
+                made = self.hub.model(name)
+                made.is_private = said.get("visibility") == "private"
+                made.push({".gitattributes": "*.safetensors filter=lfs\n"})
+            return _json({"url": f"{self.hub.address}/{name}", "id": name})
+        if "batch" in parts:
+            return _json(
+                {"transfer": "basic", "objects": [self._upload(each) for each in said["objects"]]}
+            )
+        name, (verb, branch) = _split(parts[2:], ("preupload", "branch", "commit"))
+        repository = self._repository("models", name)
+        if verb == "preupload":
+            return _json({"files": [_mode(file) for file in said["files"]]})
+        if verb == "branch":
+            repository.branches.setdefault(branch, repository.branches["main"])
+            return _json({})
+        return _json(self._commit(repository, branch, said))
+
+    def _upload(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        href = f"{self.hub.address}/large/{wanted['oid']}"
+        return {**wanted, "actions": {"upload": {"href": href, "header": {}}}}
+
+    def _commit(self, repository: Repository, branch: str, lines: Any) -> dict[str, Any]:
+        files: dict[str, bytes | str] = {**repository.commits[_commit(repository, branch)]}
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.hub.uploads[value["oid"]]
+        commit = repository.push(files, branch=branch)
+        url = f"{self.hub.address}/{repository.id}/commit/{commit}"
+        return {"commitUrl": url, "commitOid": commit, "pullRequestUrl": None}
 
     def _repository(self, kind: str, name: str) -> Repository:
         try:
@@ -184,7 +262,7 @@ def _commit(repository: Repository, revision: str) -> str:
 
 def _info(repository: Repository, commit: str) -> dict[str, Any]:
     return {
-        "_id": "1", "id": repository.id, "author": "someone", "sha": commit, "private": False,
+        "_id": "1", "id": repository.id, "author": "someone", "sha": commit, "private": repository.is_private,
         "gated": False, "disabled": False, "downloads": 0, "likes": 0, "tags": [],
         "lastModified": "2026-01-01T00:00:00.000Z", "createdAt": "2026-01-01T00:00:00.000Z",
         "siblings": [{"rfilename": name} for name in sorted(repository.commits[commit])],
@@ -215,6 +293,12 @@ def _paths(body: bytes, kind: str) -> list[str]:
     from urllib.parse import parse_qs
 
     return parse_qs(body.decode())["paths"]
+
+
+def _mode(file: Mapping[str, Any]) -> dict[str, Any]:
+    """How a file is to be sent: weights go by an address of their own."""
+    mode = "lfs" if file["path"].endswith(".safetensors") else "regular"
+    return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False}
 
 
 def _json(data: Any) -> tuple[bytes, dict[str, str]]:

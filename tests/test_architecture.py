@@ -20,6 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 HEAVY_FOLDERS = (
     "training",
+    "inference",
     *(f"builtin/{part}" for part in ("tasks", "models", "metrics", "formats")),
 )
 LIGHT = [m for m in MODULES if not m.relative_to(PACKAGE).as_posix().startswith(HEAVY_FOLDERS)]

@@ -15,6 +15,7 @@ OPS = {
     "filter": f"{_HERE}.ops.filter:filter_",
     "load-dataset": f"{_HERE}.ops.load_dataset:load_dataset",
     "load-files": f"{_HERE}.ops.load_files:load_files",
+    "load-glue": f"{_HERE}.ops.load_glue:load_glue",
     "map-labels": f"{_HERE}.ops.map_labels:map_labels",
     "rename": f"{_HERE}.ops.rename:rename",
     "select": f"{_HERE}.ops.select:select",
@@ -71,24 +72,54 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 
-TASKS = {"text-classification": f"{_HERE}.tasks.text_classification:TextClassification"}
+TASKS = {
+    "multi-label-classification": f"{_HERE}.tasks.multi_label_classification:MultiLabelClassification",
+    "multi-output-classification": f"{_HERE}.tasks.multi_output_classification:MultiOutputClassification",
+    "text-classification": f"{_HERE}.tasks.text_classification:TextClassification",
+    "text-regression": f"{_HERE}.tasks.text_regression:TextRegression",
+}
 
 MODELS = {"transformer": f"{_HERE}.models.transformer:Transformer"}
 
-METRICS = {
-    "accuracy": f"{_HERE}.metrics.classification:accuracy",
-    "auroc": f"{_HERE}.metrics.classification:auroc",
-    "average-precision": f"{_HERE}.metrics.classification:average_precision",
-    "balanced-accuracy": f"{_HERE}.metrics.classification:balanced_accuracy",
-    "calibration-error": f"{_HERE}.metrics.classification:calibration_error",
-    "cohen-kappa": f"{_HERE}.metrics.classification:cohen_kappa",
-    "f1": f"{_HERE}.metrics.classification:f1",
-    "f1-macro": f"{_HERE}.metrics.classification:f1_macro",
-    "f1-micro": f"{_HERE}.metrics.classification:f1_micro",
-    "f1-weighted": f"{_HERE}.metrics.classification:f1_weighted",
-    "matthews-corrcoef": f"{_HERE}.metrics.classification:matthews_corrcoef",
-    "precision": f"{_HERE}.metrics.classification:precision",
-    "recall": f"{_HERE}.metrics.classification:recall",
+_OF_LABELS = f"{_HERE}.metrics.classification"
+_OF_NUMBERS = f"{_HERE}.metrics.regression"
+_ONE = ("single_label_classification",)
+_SEVERAL = ("multi_label_classification",)
+_NUMBER = ("regression",)
+
+# With the problem types that each answers for.
+METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "accuracy": (f"{_OF_LABELS}:accuracy", _ONE + _SEVERAL),
+    "auroc": (f"{_OF_LABELS}:auroc", _ONE + _SEVERAL),
+    "average-precision": (f"{_OF_LABELS}:average_precision", _ONE + _SEVERAL),
+    "balanced-accuracy": (f"{_OF_LABELS}:balanced_accuracy", _ONE),
+    "calibration-error": (f"{_OF_LABELS}:calibration_error", _ONE),
+    "cohen-kappa": (f"{_OF_LABELS}:cohen_kappa", _ONE),
+    "exact-match": (f"{_OF_LABELS}:exact_match", _SEVERAL),
+    "explained-variance": (f"{_OF_NUMBERS}:explained_variance", _NUMBER),
+    "f1": (f"{_OF_LABELS}:f1", _ONE + _SEVERAL),
+    "f1-macro": (f"{_OF_LABELS}:f1_macro", _ONE + _SEVERAL),
+    "f1-micro": (f"{_OF_LABELS}:f1_micro", _ONE + _SEVERAL),
+    "f1-weighted": (f"{_OF_LABELS}:f1_weighted", _ONE + _SEVERAL),
+    "hamming-distance": (f"{_OF_LABELS}:hamming_distance", _ONE + _SEVERAL),
+    "jaccard-index": (f"{_OF_LABELS}:jaccard_index", _ONE + _SEVERAL),
+    "matthews-corrcoef": (f"{_OF_LABELS}:matthews_corrcoef", _ONE + _SEVERAL),
+    "mean-absolute-error": (f"{_OF_NUMBERS}:mean_absolute_error", _NUMBER),
+    "mean-squared-error": (f"{_OF_NUMBERS}:mean_squared_error", _NUMBER),
+    "negative-predictive-value": (f"{_OF_LABELS}:negative_predictive_value", _ONE + _SEVERAL),
+    "pearson-corrcoef": (f"{_OF_NUMBERS}:pearson_corrcoef", _NUMBER),
+    "precision": (f"{_OF_LABELS}:precision", _ONE + _SEVERAL),
+    "precision-macro": (f"{_OF_LABELS}:precision_macro", _ONE + _SEVERAL),
+    "precision-micro": (f"{_OF_LABELS}:precision_micro", _ONE + _SEVERAL),
+    "r2-score": (f"{_OF_NUMBERS}:r2_score", _NUMBER),
+    "recall": (f"{_OF_LABELS}:recall", _ONE + _SEVERAL),
+    "recall-macro": (f"{_OF_LABELS}:recall_macro", _ONE + _SEVERAL),
+    "recall-micro": (f"{_OF_LABELS}:recall_micro", _ONE + _SEVERAL),
+    "root-mean-squared-error": (f"{_OF_NUMBERS}:root_mean_squared_error", _NUMBER),
+    "spearman-corrcoef": (f"{_OF_NUMBERS}:spearman_corrcoef", _NUMBER),
+    "specificity": (f"{_OF_LABELS}:specificity", _ONE + _SEVERAL),
+    "top-3-accuracy": (f"{_OF_LABELS}:top_3_accuracy", _ONE),
+    "top-5-accuracy": (f"{_OF_LABELS}:top_5_accuracy", _ONE),
 }
 
 OPTIMIZERS = {
@@ -156,8 +187,8 @@ for _name, _target in TASKS.items():
     registries["task"].add(_name, _target)
 for _name, _target in MODELS.items():
     registries["model"].add(_name, _target)
-for _name, _target in METRICS.items():
-    registries["metric"].add(_name, _target)
+for _name, (_target, _types) in METRICS.items():
+    registries["metric"].add(_name, _target, types=_types)
 for _name, _target in OPTIMIZERS.items():
     registries["optimizer"].add(_name, _target)
 for _name, _target in SCHEDULERS.items():

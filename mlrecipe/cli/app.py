@@ -47,6 +47,7 @@ COMMANDS = {
     "train": "train:train",
     "test": "train:test",
     "run": "train:run",
+    "predict": "predict:predict",
     "find": "find:find",
     "inspect": "inspect:inspect",
     "graph": "graph:graph",
@@ -55,6 +56,8 @@ COMMANDS = {
     "options": "choices:options",
     "list": "listing:list_",
     "runs": "runs:runs",
+    "score": "score:score",
+    "export": "export:export",
     "cache": "cache:cache",
     "import": "importing:import_",
     "schema": "schema:schema",
@@ -68,6 +71,8 @@ GROUPS = {
         "list": "runs:list_",
         "rm": "runs:rm",
     },
+    "score": {"glue": "score:glue"},
+    "export": {"model": "export:model", "hub": "export:hub", "glue": "export:glue"},
     "cache": {
         "list": "holdings:list_",
         "du": "cache:du",
@@ -174,6 +179,7 @@ def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code."""
     from typer._click.exceptions import ClickException
 
+    render.begin()
     arguments = _flags_first(arguments)
     try:
         code = app(arguments, standalone_mode=False, prog_name="mlrecipe")

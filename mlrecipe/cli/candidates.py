@@ -169,7 +169,8 @@ def runs(context: Context, word: str) -> Iterator[Candidate]:
     folder = project_of(context.here) / FOLDER
     names = sorted((e.name for e in os.scandir(folder)), reverse=True) if folder.is_dir() else []
     for name in names:
-        run = read(folder / name) if name.startswith(word) else None
+        is_wanted = name.startswith(word) and name not in context.arguments
+        run = read(folder / name) if is_wanted else None
         if run is not None and (context.command != "test" or run.facts.get("stage") == "train"):
             yield Candidate(name, f"{run.facts.get('recipe', '')}, {run.facts['status']}")
 

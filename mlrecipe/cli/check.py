@@ -86,7 +86,9 @@ def _checked(
             pick = f"{group.name}={option}"
             other = replace(overrides, picks=(*overrides.picks, pick))
             for problem in _opened(session, other, settings)[1]:
-                if problem not in problems and not _is_known(problem, found):
+                if problem.is_absence or problem in problems:
+                    continue
+                if not _is_known(problem, found):
                     note = f"with --pick {pick}: {problem.message}"
                     found.append(replace(problem, message=note))
     return request, RecipeError(found).problems
@@ -120,7 +122,7 @@ def _print(session: Session, request: Request | None, problems: Sequence[Problem
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    return asdict(problem)
+    return {key: value for key, value in asdict(problem).items() if key != "is_absence"}
 
 
 def _facts(request: Request) -> str:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.cli import render
+from mlrecipe.cli import render, reported
 from mlrecipe.cli.session import Session
 from mlrecipe.recipe.project import shown
 from mlrecipe.runs.run import Run
+
+_LINES = 40
+"""Lines of a command that goes well, in all; the tables of a test take what is left of them."""
 
 
 def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
@@ -19,24 +22,34 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     if as_json:
         render.document([_facts(run, session.project) for run in runs])
         return
-    rows = [pair for run in runs for pair in render.metrics(metrics(run))]
     render.out()
-    for line in render.columns(rows):
+    for line in render.columns(_numbers([render.metrics(metrics(run)) for run in runs])):
         render.out(line)
-    render.out()
     places = [place for run in runs for place in _places(run, session.here)]
     following = _next(runs[-1], session)
-    for line in render.columns([*places, *([("next", following)] if following else [])]):
+    places += [("next", following)] if following else []
+    reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1)
+    render.out()
+    for line in render.columns(places):
         render.out(line)
+
+
+def _numbers(each: Sequence[Sequence[Sequence[str]]]) -> list[Sequence[str]]:
+    """The metrics of runs, one below the other; those of a training and its test side by side, if alike."""
+    names = [[name.partition("/")[2] for name, _ in found] for found in each]
+    if len(each) == 2 and names[0] == names[1]:
+        return [(*first, *second) for first, second in zip(*each, strict=True)]
+    return [pair for found in each for pair in found]
 
 
 def _places(run: Run, here: Path) -> list[tuple[str, str]]:
     folder = shown(run.folder, here=here)
     if run.facts["stage"] == "test":
         tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
-        if not (run.folder / "predictions.arrow").is_file():
-            return [("tested", tested), ("run", folder)]
-        return [("tested", tested), ("predictions", f"{folder}/predictions.arrow")]
+        found = _predictions(run, folder)
+        if found and (run.folder / reported.FILE).is_file():
+            found[-1] = (found[-1][0], f"{found[-1][1]} (and {reported.FILE})")
+        return [("tested", tested), *(found or [("run", folder)])]
     facts = run.facts
     speed = f"{facts['examples_per_second']:,.0f} examples/s"
     is_module = "batch_fill" not in facts
@@ -48,6 +61,18 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
         ("run", folder),
         ("model", f"{folder}/checkpoints/best{kind}"),
     ]
+
+
+def _predictions(run: Run, folder: str) -> list[tuple[str, str]]:
+    """Where the predictions are, of each split; those that have no labels are told apart."""
+    splits = list(run.facts.get("splits") or [run.facts.get("split")])
+    several = len(splits) > 1
+    files = [f"predictions-{name}.arrow" if several else "predictions.arrow" for name in splits]
+    unlabelled = run.facts.get("unlabelled", ())
+    return [
+        ("predictions", f"{folder}/{file}" + " (no labels, no metrics)" * (name in unlabelled))
+        for name, file in zip(splits, files, strict=True) if (run.folder / file).is_file()
+    ]  # fmt: skip
 
 
 def _facts(run: Run, project: Path) -> dict[str, Any]:
@@ -70,11 +95,7 @@ def _next(run: Run, session: Session) -> str | None:
     name = shlex.quote(session.shown)
     if run.facts["stage"] == "train":
         return f"mlrecipe test {name} --run {run.id}"
-    from mlrecipe.cli.app import COMMANDS
-
     parent = run.facts["parent"]
-    if "predict" in COMMANDS:
-        return f"mlrecipe predict {name} --run {parent}"
     if "split" not in run.facts:  # a LightningModule's loaders choose the rows
         return None
-    return f"mlrecipe test {name} --run {parent} --set test.split=…"
+    return f"mlrecipe test {parent} --input FILE --output FILE"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlrecipe.training.finding.finders import Rates, Sizes
 
 _WIDTH, _HEIGHT = 60, 10
-_LOW, _HIGH, _STEPS = 1e-5, 0.1, 200
+_LOW, _HIGH, _STEPS = 1e-5, 0.1, 400
 """What is named where nothing was found: a narrower range than the defaults, in more steps."""
 
 
@@ -40,9 +40,9 @@ def find() -> None:
 def lr(
     ctx: typer.Context,
     recipe: RecipeArgument,
-    low: Annotated[float, typer.Option("--low", metavar="RATE", help="First rate.")] = 1e-7,
+    low: Annotated[float, typer.Option("--low", metavar="RATE", help="First rate.")] = 1e-6,
     high: Annotated[float, typer.Option("--high", metavar="RATE", help="Last rate.")] = 1.0,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=10, help="Steps.")] = 100,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=10, help="Steps.")] = 200,
     overrides: Overrides = NONE,
     limit: Limit = None,
     jobs: Jobs = 1,

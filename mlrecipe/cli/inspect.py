@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import render
+from mlrecipe.cli import outputs, render
 from mlrecipe.cli.options import NONE, Json
 from mlrecipe.cli.session import Session
+from mlrecipe.cli.statistics import of_output, show_statistics
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.pipeline.plan import Step
 from mlrecipe.pipeline.plan import plan as make_plan
@@ -38,6 +39,12 @@ def inspect(
         str | None, typer.Option(metavar="A,B", help="Show only these columns.")
     ] = None,
     as_json: Json = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page with tables and plots there.", show_default=False
+        ),
+    ] = None,
     repl: Annotated[
         bool, typer.Option("--repl", help="Open a Python prompt with the output as `data`.")
     ] = False,
@@ -48,6 +55,8 @@ def inspect(
     """
     if recipe is not None and node.endswith(".toml") and not recipe.endswith(".toml"):
         raise RequestError("the node comes first", hint=f"mlrecipe inspect {recipe} {node}")
+    if html is not None and (as_json or repl):
+        raise RequestError(f"--html does not go with {'--json' if as_json else '--repl'}")
     session = Session.guessed(recipe)
     request = session.open(overrides, settings=ctx.obj)
     step = _step(session, request, node)
@@ -59,6 +68,9 @@ def inspect(
     damage = session.store.damage(record) if record and record.value is not None else ""
     if as_json:
         render.document(_facts(request, step, record, sample, damage))
+        return
+    if html is not None:
+        _write_page(html, session, step, record, sample)
         return
     _show(session, step, record, damage)
     _show_rows(sample)
@@ -78,7 +90,7 @@ def _facts(
     request: Request, step: Step, record: Record | None, sample: Mapping[str, Any], damage: str
 ) -> dict[str, Any]:
     """What `--json` prints; fields about the output are null when there is none."""
-    signature, parts = step.node.found.signature, _parts(step, record)
+    signature, parts = step.node.found.signature, outputs.parts_of(step, record)
     return {
         "node": step.node.name,
         "recipe": request.name,
@@ -104,97 +116,68 @@ def _facts(
     }
 
 
-def _parts(step: Step, record: Record | None) -> Mapping[str, Any]:
-    """What the output that is shown was made with; where there is none, what it would be made with."""
-    return record.parts if record is not None else step.parts
-
-
-def _named(pairs: Sequence[Sequence[str]]) -> str:
-    """The files or the hub's id behind a parameter."""
-    if pairs and pairs[0][0] == "hub":
-        return f"{pairs[0][1]} (hub)"
-    more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
-    return ", ".join(name for name, _ in pairs[:3]) + more
-
-
 def _show(session: Session, step: Step, record: Record | None, damage: str) -> None:
-    parts = _parts(step, record)
-    place = step.node.found.plugin or "built in"
-    inputs = ", ".join(i.node + (f".{i.entry}" if i.entry else "") for i in step.node.inputs)
-    facts = [
-        ("node", f"{step.node.name} of {session.shown}"),
-        ("op", f"{step.node.spec.use} ({place})"),
-        ("inputs", inputs or "none"),
-        ("parameters", _pairs(parts["params"])),
-        *[("files", f"{name}: {_named(pairs)}") for name, pairs in parts["files"].items()],
-        ("libraries", " ".join(f"{k} {v}" for k, v in parts["libraries"].items()) or "none"),
-        ("status", f"{step.status}: {'; '.join(step.reasons)}"),
-    ]  # fmt: skip
+    _warn_of_last(step, record, damage)
+    found = _found(session, record) if record is not None else None
+    facts = outputs.about(session, step, record)
     if record is not None:
         facts += [
-            ("fingerprint", record.fingerprint[:16]),
-            ("digest", record.digest[:16]),
-            ("made", f"{record.created[:19].replace('T', ' ')} UTC in {render.duration(record.seconds)} "
-                     f"({render.duration(record.cpu_seconds)} of CPU{_peak(record)})"),
-            ("size", render.size(record.bytes)),
-            *_summary(record),
-            *_value(record, damage),
-        ]  # fmt: skip
-    if record is not None and step.record is None:
-        below = "what its last output was made with" if damage else (
-            "its last output, and what that was made with"
-        )  # fmt: skip
-        render.warn(f"{step.node.name} would run now ({'; '.join(step.reasons)}); below is {below}")
+            *outputs.summary(record),
+            *([] if found is not None else outputs.value(record, damage)),
+        ]
     for line in render.columns(facts, indent=""):
         render.out(line)
     if record is None:
         render.out(
             f"\nnothing stored yet; make it with: mlrecipe prepare {session.shown} {step.node.name}"
         )
+    if found is not None:
+        render.out()
+        show_statistics(step.node.name, found, most_labels=None)
 
 
-def _peak(record: Record) -> str:
-    return "" if record.peak_bytes is None else f", {render.size(record.peak_bytes)} of memory"
+def _warn_of_last(step: Step, record: Record | None, damage: str) -> None:
+    """Say that what is shown is not what would be made now."""
+    if record is None or step.record is not None:
+        return
+    below = "what its last output was made with" if damage else (
+        "its last output, and what that was made with"
+    )  # fmt: skip
+    render.warn(f"{step.node.name} would run now ({'; '.join(step.reasons)}); below is {below}")
 
 
-def _summary(record: Record) -> list[tuple[str, str]]:
-    summary = record.summary
-    rows = ", ".join(f"{k or 'rows'} {v:,}" for k, v in summary.get("rows", {}).items())
-    text = summary.get("text", "") if record.value is None else ""
-    facts = [("kind", f"{summary.get('kind', '')} {text}".strip())]
-    if rows:
-        facts.append(("rows", rows))
-    facts += [("column", f"{k}: {v}") for k, v in summary.get("schema", {}).items()]
-    for column, splits in summary.get("labels", {}).items():
-        for split, counts in splits.items():
-            where = f"{column} in {split}" if split else column
-            facts.append(
-                ("labels", f"{where}: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
-            )
-    return facts
+def _found(session: Session, record: Record) -> Mapping[str, Any] | None:
+    """What the op `statistics` found, where the output is that."""
+    if record.op != "statistics" or session.store.damage(record):
+        return None
+    return of_output(record.op, session.store.load(record))
 
 
-def _value(record: Record, damage: str) -> list[tuple[str, str]]:
-    """The output itself where it is a small plain value."""
-    if record.value is None:
-        return []
-    if damage:
-        return [("value", f"cannot be shown: {damage}")]
-    value = values.decode(record.value)
-    text = _text(value)
-    if len(text) > 100:
-        text = _text(value, indent=2)
-    return [("value", text if len(text) < 4000 else text[:4000] + " …")]
+def _write_page(
+    path: Path,
+    session: Session,
+    step: Step,
+    record: Record | None,
+    sample: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Write the page of the node's output; prints where it is."""
+    from mlrecipe.cli.pages import html, nodes
 
-
-def _text(value: Any, *, indent: int | None = None) -> str:
-    plain = render.as_json(value, has_nan=True)
-    return json.dumps(plain, ensure_ascii=False, indent=indent, default=str)
-
-
-def _pairs(params: Mapping[str, Any]) -> str:
-    shown = [f"{k} = {_text(v)}" for k, v in params.items() if v is not None]
-    return ", ".join(shown) or "none"
+    name = step.node.name
+    if record is None:
+        hint = f"mlrecipe prepare {session.shown} {name}"
+        raise RequestError(f"nothing stored yet for {name!r}", hint=hint)
+    damage = session.store.damage(record)
+    _warn_of_last(step, record, damage)
+    found: Any = _found(session, record)
+    if found is None and record.value is not None and not damage:
+        found = values.decode(record.value)
+    page = nodes.page(
+        f"{name} of {session.shown}", outputs.about(session, step, record), op=record.op,
+        summary=record.summary, sample=sample, value=found,
+    )  # fmt: skip
+    html.write(path, page)
+    render.out(str(path.resolve()))
 
 
 def _sample(
@@ -252,7 +235,7 @@ def _show_rows(sample: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         for number, row in enumerate(rows):
             render.out(f"\n{split or 'row'}[{number}]")
             for name, value in row.items():
-                text = value if isinstance(value, str) else _text(value)
+                text = value if isinstance(value, str) else outputs.text_of(value)
                 render.out(f"  {name}: {text[:300]}{' …' if len(text) > 300 else ''}")
 
 

@@ -6,38 +6,42 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from mlrecipe import events
-from mlrecipe.cli import render
+from mlrecipe.cli import render, works
 from mlrecipe.cli.session import Settings
+from mlrecipe.cli.works import Work
 from mlrecipe.secrecy import redact
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
-HEARTBEAT = 4.0
-"""Seconds after which a plain log says that work goes on: with those between two looks, below 5."""
 
-_STRETCH = 0.25
-"""A stage's reminders come apart by this share of its time so far: an hour has some 25 lines."""
+@dataclass(slots=True)
+class Series:
+    """Stages that are members of one piece of work: what was said of one is not said of the next."""
 
-_EPOCHS = 8
-"""The most epochs that each have a line; of more, every second, third … has one."""
+    began: float = field(default_factory=time.monotonic)
+    told: set[str] = field(default_factory=set)
+    """Notes, and stages, of which something was said."""
 
-_UNITS = {"tokens/s": "{:,.0f} tokens/s", "examples/s": "{:,.0f} examples/s", "rate": "rate {:.2g}"}
-"""How numbers beside a bar are written that are no metrics."""
+    def is_new(self, what: str) -> bool:
+        """Whether it was not said yet; from now on it was."""
+        is_new = what not in self.told
+        self.told.add(what)
+        return is_new
 
 
 @contextmanager
-def live(settings: Settings) -> Iterator[None]:
-    """Show the events of the block on standard error."""
+def live(settings: Settings, series: Series | None = None) -> Iterator[None]:
+    """Show the events of the block on standard error; briefly, when it is one of a series."""
     kind = _Bars if render.has_color(sys.stderr) else _Plain
-    shown = (_Silent if settings.is_quiet else kind)(shows_hits=settings.is_verbose)
+    of = None if settings.is_verbose else series
+    shown = (_Silent if settings.is_quiet else kind)(shows_hits=settings.is_verbose, series=of)
     # What ops and libraries print is no result of the command.
     guarded = cast(TextIO, _Guarded(sys.stderr))
     with shown, events.listening(shown), redirect_stdout(guarded), redirect_stderr(guarded):
@@ -61,31 +65,15 @@ class _Guarded:
         return getattr(self._stream, name)
 
 
-@dataclass(slots=True)
-class _Work:
-    """A node or stage that is at work."""
-
-    began: float
-    said: float
-    """When something was last said of it."""
-
-    is_stage: bool = False
-
-    start: int = 0
-    """What was done before it began, by the run that it goes on with."""
-
-    last: events.Progress | None = None
-    task: TaskID | None = None
-    """Its bar."""
-
-
 class _Plain:
     """One line for what begins, ends or takes long; several nodes may be at work at once."""
 
-    def __init__(self, *, shows_hits: bool = False) -> None:
+    def __init__(self, *, shows_hits: bool = False, series: Series | None = None) -> None:
         self._shows_hits = shows_hits
+        self._series = series
+        self._unsaid: events.EpochFinished | None = None
         self._lock = threading.Lock()
-        self._works: dict[str, _Work] = {}
+        self._works: dict[str, Work] = {}
         self._said = time.monotonic()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,6 +85,7 @@ class _Plain:
         self._over.set()
         if self._thread is not None:
             self._thread.join()
+        self._tell_last()
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:
@@ -111,7 +100,8 @@ class _Plain:
                 self.line(f"{node}: waiting for {holder}, whose result will be used")
             case events.NodeFinished(node=node, status="run", seconds=seconds, rows=rows):
                 self._end(node)
-                self.line(f"{node}: done in {render.duration(seconds)}{_rows(rows, seconds)}")
+                done = works.rows_done(rows, seconds)
+                self.line(f"{node}: done in {render.duration(seconds)}{done}")
             case events.NodeFinished(node=node, status="hit") if self._shows_hits:
                 self.line(f"{node}: in the store")
             case events.NodeFailed(node=node):
@@ -119,13 +109,16 @@ class _Plain:
                 self.line(render.styled(f"{node}: failed", "red", to=sys.stderr))
             case events.StageStarted(stage=stage, facts=facts):
                 self._begin_stage(stage)
-                self.line(f"{stage}: {render.visible(facts)}")
-            case events.EpochFinished() if self._shows_hits or _has_line(event):
-                self.line(_epoch(event))
+                if self._is_news(stage):
+                    self.line(f"{stage}: {render.visible(facts)}")
+            case events.EpochFinished():
+                self._epoch(event)
+            case events.Note() if not self._is_news(event.text):
+                pass
             case events.Note(text=text, level="warning", node=node):
-                render.warn(_of(node, text))
+                render.warn(works.of_node(node, text))
             case events.Note(text=text, node=node):
-                self.line(render.visible(_of(node, text)))
+                self.line(render.visible(works.of_node(node, text)))
             case events.Progress(node=node):
                 self.progress(event, node)
 
@@ -136,16 +129,35 @@ class _Plain:
     def progress(self, event: events.Progress, node: str) -> None:
         work = self._work(node)
         if work is not None:
-            _note(work, event)
+            works.note(work, event, time.monotonic())
             self._remind()
 
-    def _work(self, node: str) -> _Work | None:
+    def _work(self, node: str) -> Work | None:
         """The work of a node; of none in particular, what began last."""
         if not node:
             return list(self._works.values())[-1] if self._works else None
         return self._works.get(node)
 
+    def _is_news(self, what: str) -> bool:
+        return self._series is None or self._series.is_new(what)
+
+    def _epoch(self, event: events.EpochFinished) -> None:
+        """Show an epoch, if it is one of those that have a line; the last is, whenever that was."""
+        if self._series is not None:
+            return
+        has_line = self._shows_hits or works.has_line(event)
+        self._unsaid = None if has_line else event
+        if has_line:
+            self.line(works.epoch(event))
+
+    def _tell_last(self) -> None:
+        """Show the last epoch of a training that ended before it was due to."""
+        if self._unsaid is not None:
+            self.line(works.epoch(self._unsaid))
+            self._unsaid = None
+
     def _begin_stage(self, stage: str) -> None:
+        self._tell_last()
         for subject in list(self._works):
             self._end(subject)
         self._begin(stage)
@@ -153,7 +165,7 @@ class _Plain:
 
     def _begin(self, subject: str) -> None:
         now = time.monotonic()
-        self._works[subject] = _Work(began=now, said=now)
+        self._works[subject] = Work(began=now, said=now, clock=now)
         if self._thread is None:
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
@@ -174,13 +186,13 @@ class _Plain:
             return
         subject = min(self._works, key=lambda name: self._works[name].said)
         work = self._works[subject]
-        if now - self._said < _pace(work, now):
+        since = work.began if self._series is None else self._series.began
+        if now - self._said < works.pace(work, now - since):
             return
         work.said = now
-        seconds = now - work.began
-        far = _how_far(work.last, seconds, start=work.start) if work.last else "still running"
-        ends = " left" in far
-        self.line(f"{subject}: {far}" + ("" if ends else f", {render.duration(seconds)} so far"))
+        far = works.how_far(work, now) if work.last else "still running"
+        so_far = "" if " left" in far else f", {render.duration(now - work.began)} so far"
+        self.line(f"{subject}: {far}{so_far}")
 
 
 class _Silent(_Plain):
@@ -191,8 +203,8 @@ class _Silent(_Plain):
 class _Bars(_Plain):
     """A bar for each that runs now, lines above them for what is done."""
 
-    def __init__(self, *, shows_hits: bool = False) -> None:
-        super().__init__(shows_hits=shows_hits)
+    def __init__(self, *, shows_hits: bool = False, series: Series | None = None) -> None:
+        super().__init__(shows_hits=shows_hits, series=series)
         self._bars: RichProgress | None = None
 
     def __exit__(self, *_: object) -> None:
@@ -211,10 +223,10 @@ class _Bars(_Plain):
         work = self._work(node)
         if self._bars is None or work is None or work.task is None:
             return
-        _note(work, event)
-        seconds = time.monotonic() - work.began
-        speed = _speed(event.done - work.start, event.unit, seconds)
-        note = "  ".join([speed, *_values(event.values)]).strip()
+        now = time.monotonic()
+        works.note(work, event, now)
+        speed = works.speed(event.done - work.start, event.unit, now - work.clock)
+        note = "  ".join([speed, *works.values(event.values)]).strip()
         self._bars.update(work.task, completed=event.done, total=event.total, note=note)
 
     def _begin(self, subject: str) -> None:
@@ -223,7 +235,7 @@ class _Bars(_Plain):
             self._bars.start()
         now = time.monotonic()
         task = self._bars.add_task(subject, total=None, note="")
-        self._works[subject] = _Work(began=now, said=now, task=task)
+        self._works[subject] = Work(began=now, said=now, clock=now, task=task)
 
     def _end(self, subject: str) -> None:
         work = self._works.pop(subject, None)
@@ -244,62 +256,3 @@ def _make_bars() -> RichProgress:
         TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True,
     )  # fmt: skip
-
-
-def _of(node: str, text: str) -> str:
-    return f"{node}: {text}" if node else text
-
-
-def _epoch(event: events.EpochFinished) -> str:
-    values = "  ".join(_values(event.metrics))
-    seconds = render.duration(event.seconds)
-    return f"epoch {event.epoch}/{event.epochs}  step {event.step}  {values}  ({seconds})"
-
-
-def _values(values: Mapping[str, float]) -> list[str]:
-    return [_value(name, value) for name, value in values.items()]
-
-
-def _value(name: str, value: float) -> str:
-    if name == "memory":
-        return render.size(int(value))
-    return _UNITS[name].format(value) if name in _UNITS else f"{name} {value:.4f}"
-
-
-def _has_line(event: events.EpochFinished) -> bool:
-    """Whether an epoch is one of those that are shown: some, and the last."""
-    every = -(-event.epochs // _EPOCHS)
-    return every <= 1 or event.epoch % every == 0 or event.epoch == event.epochs
-
-
-def _note(work: _Work, event: events.Progress) -> None:
-    """Remember how far it is, and from where it began."""
-    if work.last is None:
-        work.start = event.done if work.is_stage and event.unit == "steps" else 0
-    work.last = event
-
-
-def _pace(work: _Work, now: float) -> float:
-    """Seconds without a line after which something is said of it."""
-    return max(HEARTBEAT, (now - work.began) * _STRETCH) if work.is_stage else HEARTBEAT
-
-
-def _how_far(event: events.Progress, seconds: float, *, start: int = 0) -> str:
-    total = f" of {event.total:,}" if event.total else ""
-    done = event.done - start
-    parts = [f"{event.done:,}{total} {event.unit}", _speed(done, event.unit, seconds)]
-    if event.total and done > 0:
-        parts.append(f"{render.duration(seconds * (event.total - event.done) / done)} left")
-    return ", ".join(parts + _values(event.values))
-
-
-def _speed(done: int, unit: str, seconds: float) -> str:
-    speed = done / max(seconds, 1e-6)
-    return f"{speed:,.0f} {unit}/s" if speed >= 10 else f"{speed:.1f} {unit}/s"
-
-
-def _rows(rows: int | None, seconds: float) -> str:
-    if not rows:
-        return ""
-    speed = f", {rows / seconds:,.0f} rows/s" if seconds >= 0.1 else ""
-    return f", {rows:,} rows{speed}"

@@ -122,6 +122,27 @@ FastDevRun = Annotated[
     ),
 ]
 
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="ID", help="Test this train run instead of the newest finished one."
+    ),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the newest interrupted train run of this recipe, where it was stopped.",
+    ),
+]
+ResumedOption = Annotated[
+    str | None,
+    typer.Option("--run", metavar="ID", help="With --resume: this run instead of the newest."),
+]
+CheckpointOption = Annotated[
+    str | None, typer.Option(metavar="best|last", help="Which checkpoint to test.")
+]
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from mlrecipe import events
-from mlrecipe.cli import amounts, render
-from mlrecipe.cli.holdings import short
+from mlrecipe.cli import render
+from mlrecipe.cli.copied import Done, report, row
 from mlrecipe.cli.live import live
 from mlrecipe.cli.options import NONE, Json, RecipeArgument
 from mlrecipe.cli.session import Session, Settings
@@ -31,48 +30,56 @@ RemoteArgument = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be copied.")]
-
-_SAID = {
-    "pushed": "pushed",
-    "pulled": "pulled",
-    "record": "as records alone, for nothing needs their outputs",
-    "there": "there already",
-    "other": "other outputs of the same computations there",
-    "gone": "no output here to push",
-    "damaged": "damaged here",
-    "missing": "not at the remote",
-    "refused": "not usable",
-}
-_COLORS = {"pushed": "green", "pulled": "green", "refused": "yellow", "damaged": "red"}
+PushedNodes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NODE]...", help="Only the results of these nodes.", show_default=False
+    ),
+]
+PulledNodes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NODE]...",
+        help="Only these nodes and what they need; all by default.",
+        show_default=False,
+    ),
+]
+OfRecipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="RECIPE",
+        help="Only what this recipe, as it is now, has in the store.",
+        show_default=False,
+    ),
+]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Upload also what is there: mends what is damaged, and puts these results in the place of "
+        "others of the same computations.",
+    ),
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Take outputs in this format of your own too, which must be safe to load from anywhere; "
+        "may be given several times.",
+        show_default=False,
+    ),
+]
 
 
 def push(
     ctx: typer.Context,
     remote: RemoteArgument,
-    nodes: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NODE]...", help="Only the results of these nodes.", show_default=False
-        ),
-    ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            "--recipe",
-            metavar="RECIPE",
-            help="Only what this recipe, as it is now, has in the store.",
-            show_default=False,
-        ),
-    ] = None,
+    nodes: PushedNodes = None,
+    recipe: OfRecipe = None,
     overrides: Overrides = NONE,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace",
-            help="Upload also what is there: mends what is damaged, and puts these results in the place of "
-            "others of the same computations.",
-        ),
-    ] = False,
+    replace: Replace = False,
     is_dry: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -93,7 +100,7 @@ def push(
         chosen = _newest(session, nodes or ())
     else:
         chosen = _of_recipe(session, nodes or (), overrides, ctx.obj)
-    done = _Done()
+    done = Done()
     place = Remote(remote, told=done.add)
     using = nullcontext() if is_dry or not chosen else session.store.using(chosen)
     with live(ctx.obj), using:
@@ -103,8 +110,8 @@ def push(
         moved = [
             place.push(session.store, record, replace=replace, is_dry=is_dry) for record in chosen
         ]
-    rows = [_row(m.record.node if m.record else "", m) for m in moved]
-    _report(rows, place.shown, ctx.obj, as_json=as_json, is_dry=is_dry, began=began)
+    rows = [row(m.record.node if m.record else "", m) for m in moved]
+    report(rows, place.shown, ctx.obj, as_json=as_json, is_dry=is_dry, began=began)
     if any(m.status == "damaged" for m in moved):
         raise typer.Exit(1)
 
@@ -113,25 +120,9 @@ def pull(
     ctx: typer.Context,
     remote: RemoteArgument,
     recipe: RecipeArgument,
-    nodes: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NODE]...",
-            help="Only these nodes and what they need; all by default.",
-            show_default=False,
-        ),
-    ] = None,
+    nodes: PulledNodes = None,
     overrides: Overrides = NONE,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="Take outputs in this format of your own too, which must be safe to load from anywhere; "
-            "may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    formats: Formats = None,
     is_dry: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -149,9 +140,10 @@ def pull(
     check(session)
     _check_remote(remote, session, f"cache pull REMOTE {recipe} {remote}")
     request = session.open(overrides, settings=ctx.obj)
+    _check_formats(formats or (), request.catalog.names("format"))
     if not is_dry:
         request = session.pin(request, settings=ctx.obj, nodes=nodes or (), with_stages=False)
-    done = _Done()
+    done = Done()
     place = Remote(remote, formats=formats or (), told=done.add)
     with live(ctx.obj):
         if not place.is_there:
@@ -161,10 +153,16 @@ def pull(
         lacking = [record for record in needed if session.store.damage(record)]
         done.begin("pull", lacking, f"from {place.shown}")
         got = sharing.take(offer, request, session.store, place, is_dry=is_dry)
-    _report(
-        [_row(g.node, g) for g in got], place.shown, ctx.obj,
+    report(
+        [row(g.node, g) for g in got], place.shown, ctx.obj,
         as_json=as_json, is_dry=is_dry, began=began,
     )  # fmt: skip
+
+
+def _check_formats(given: Collection[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise RequestError(f"--format: no format {name!r}", hint=did_you_mean(name, known))
 
 
 def _check_remote(remote: str, session: Session, meant: str) -> None:
@@ -192,26 +190,6 @@ def _check_remote(remote: str, session: Session, meant: str) -> None:
             f"{remote!r} is a node, not a remote",
             hint=f"mlrecipe {meant}, where REMOTE is a URL or a folder such as ./{remote}",
         )
-
-
-class _Done:
-    """Tells how much of the outputs is copied."""
-
-    def __init__(self) -> None:
-        self._done = self._total = 0
-
-    def begin(self, verb: str, records: Sequence[Record], where: str) -> None:
-        """Say what there is to copy, as far as it is not there."""
-        self._total = sum(record.bytes for record in records)
-        facts = f"{amounts.counted(len(records), 'output')} ({render.size(self._total)}) {where}"
-        if records:
-            events.emit(events.StageStarted(verb, facts))
-
-    def add(self, size: int) -> None:
-        """Note that so many bytes more are copied."""
-        self._done += size
-        total = max(self._total, self._done)
-        events.emit(events.Progress(self._done // 10**6, total // 10**6, "MB"))
 
 
 def _newest(session: Session, nodes: Collection[str]) -> list[Record]:
@@ -248,55 +226,3 @@ def _of_recipe(
     if lacking and not settings.is_quiet:
         render.say(f"not in the store: {', '.join(lacking)}; prepare the recipe first")
     return [step.record for step in steps if step.record is not None]
-
-
-def _row(node: str, result: Any) -> dict[str, Any]:
-    record: Record | None = result.record
-    return {
-        "node": node,
-        "recipe": record.recipe if record else None,
-        "status": result.status,
-        "bytes": result.bytes,
-        "reason": result.reason,
-        "fingerprint": record.fingerprint if record else None,
-        "digest": record.digest if record else None,
-    }
-
-
-def _report(
-    rows: list[dict[str, Any]], remote: str, settings: Settings,
-    *, as_json: bool, is_dry: bool, began: float,
-) -> None:  # fmt: skip
-    total = sum(row["bytes"] for row in rows)
-    if as_json:
-        render.document({"remote": remote, "dry_run": is_dry, "bytes": total, "results": rows})
-        return
-    if is_dry or settings.is_verbose:
-        for line in render.columns(_cells(row, _whose(row, rows)) for row in rows):
-            render.out(line)
-    if settings.is_quiet:
-        return
-    counts = Counter(row["status"] for row in rows)
-    parts = [f"{counts[status]} {said}" for status, said in _SAID.items() if counts[status]]
-    would = "; nothing was copied (--dry-run)" if is_dry else ""
-    seconds = render.duration(time.perf_counter() - began)
-    render.say(
-        f"{remote}: {', '.join(parts) or 'nothing to copy'} ({render.size(total)} in {seconds}){would}"
-    )
-
-
-def _whose(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """What tells a row from others of its node: the recipe, or which of its results it is."""
-    same = [other for other in rows if other["node"] == row["node"]]
-    if len(same) == 1:
-        return str(row["node"])
-    recipes = [other["recipe"] for other in same]
-    which = f", {short(row['fingerprint'])}" if recipes.count(row["recipe"]) > 1 else ""
-    return f"{row['node']} ({row['recipe']}{which})"
-
-
-def _cells(row: dict[str, Any], name: str) -> Sequence[str]:
-    status = row["status"]
-    shown = render.styled(f"{status:<7}", _COLORS.get(status, "dim"))
-    size = render.size(row["bytes"]) if row["bytes"] else ""
-    return name, shown, size, row["reason"]

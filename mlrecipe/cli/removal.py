@@ -21,50 +21,52 @@ from mlrecipe.store import usage
 from mlrecipe.store.gc import Decision, Limits
 from mlrecipe.store.usage import Census, Entry
 
+Acts = Annotated[
+    bool,
+    typer.Option("--yes", "--delete", help="Do it; without this, only what it would do is shown."),
+]
+MaxSize = Annotated[
+    str | None,
+    typer.Option(
+        "--max-size",
+        metavar="SIZE",
+        help="Stop when the store takes no more than this, such as 10GB; "
+        "what was used longest ago goes first.",
+        show_default=False,
+    ),
+]
+OlderThan = Annotated[
+    str | None,
+    typer.Option(
+        "--older-than",
+        metavar="TIME",
+        help="Remove only what was not used for this long, such as 30d.",
+        show_default=False,
+    ),
+]
+KeepRuns = Annotated[
+    int | None,
+    typer.Option(
+        "--keep-runs",
+        metavar="COUNT",
+        min=0,
+        help="Keep what this many runs were made from, the newest first; by default all runs.",
+        show_default=False,
+    ),
+]
+Grace = Annotated[
+    str,
+    typer.Option("--grace", metavar="TIME", help="Keep whatever was made or used in this time."),
+]
+
 
 def gc(
     ctx: typer.Context,
-    acts: Annotated[
-        bool,
-        typer.Option(
-            "--yes", "--delete", help="Do it; without this, only what it would do is shown."
-        ),
-    ] = False,
-    max_size: Annotated[
-        str | None,
-        typer.Option(
-            "--max-size",
-            metavar="SIZE",
-            help="Stop when the store takes no more than this, such as 10GB; "
-            "what was used longest ago goes first.",
-            show_default=False,
-        ),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option(
-            "--older-than",
-            metavar="TIME",
-            help="Remove only what was not used for this long, such as 30d.",
-            show_default=False,
-        ),
-    ] = None,
-    keep_runs: Annotated[
-        int | None,
-        typer.Option(
-            "--keep-runs",
-            metavar="COUNT",
-            min=0,
-            help="Keep what this many runs were made from, the newest first; by default all runs.",
-            show_default=False,
-        ),
-    ] = None,
-    grace: Annotated[
-        str,
-        typer.Option(
-            "--grace", metavar="TIME", help="Keep whatever was made or used in this time."
-        ),
-    ] = "1h",
+    acts: Acts = False,
+    max_size: MaxSize = None,
+    older_than: OlderThan = None,
+    keep_runs: KeepRuns = None,
+    grace: Grace = "1h",
     as_json: Json = False,
 ) -> None:
     """Make room in the store: remove results that nothing needs any more.

@@ -33,6 +33,7 @@ def out(text: str = "") -> None:
         ReaderGone: nobody reads it any more, and there is nothing else to do.
         MlrecipeError: it cannot be written.
     """
+    _Lines.count += 1 + text.count("\n")
     try:
         sys.stdout.write(f"{_safe(redact(text), sys.stdout)}\n")
     except BrokenPipeError:
@@ -59,6 +60,22 @@ def flush() -> None:
         raise MlrecipeError(f"cannot write to standard output: {error.strerror}") from None
 
 
+class _Lines:
+    """How many lines the command has written."""
+
+    count = 0
+
+
+def begin() -> None:
+    """A command begins: nothing has been written yet."""
+    _Lines.count = 0
+
+
+def written() -> int:
+    """Lines that the command has written so far, bars on a terminal left out."""
+    return _Lines.count
+
+
 class _Work:
     """Whether there is work that goes on without readers."""
 
@@ -82,6 +99,7 @@ def _lose(stream: TextIO) -> None:
 
 def say(text: str) -> None:
     """A line about the work; nobody need read it."""
+    _Lines.count += 1 + text.count("\n")
     try:
         sys.stderr.write(f"{_safe(redact(text), sys.stderr)}\n")
         sys.stderr.flush()

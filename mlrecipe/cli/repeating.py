@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlrecipe import events
-from mlrecipe.cli import render
+from mlrecipe.cli import render, works
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import MlrecipeError, Terminated
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
-from mlrecipe.recipe.project import shown
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
 from mlrecipe.runs.run import Run
@@ -63,7 +62,7 @@ def train(
     Raises:
         MlrecipeError: a training failed; those that were finished stay.
     """
-    names = _names(request)
+    names, recipe = _names(request), request.loaded.recipe
     group, is_new = _group(session, request, records, uses_finished=uses_finished)
     done = _finished(session, group)
     if group.facts["status"] == "finished":
@@ -79,9 +78,11 @@ def train(
         for number, (name, seed, fold) in enumerate(names, start=1):
             member = _request(session, overrides, request, name, seed, fold)
             if name not in done:
-                _say(settings, f"train: {name.replace('-', ' ')}, {number} of {len(names)}")
                 facts = {"group": group.id, "member": name, "suffix": name}
                 done[name] = fit(member, facts)
+                if settings.is_verbose or works.is_shown(number, len(names)):
+                    what = _outcome(done[name], recipe.train.monitor)
+                    _say(settings, f"{name.replace('-', ' ')}, {number} of {len(names)}: {what}")
             if fold is not None:
                 _predict(session, member, records, done[name])
         made = _complete(session, group, names, overrides, done)
@@ -89,29 +90,24 @@ def train(
     return replace(made, run=group.finish("finished", runs=[m.run.id for m in made.members]))
 
 
-def close(session: Session, group: Group, *, tests: Sequence[Run] = (), as_json: bool) -> None:
-    """The closing table: each metric's mean and deviation, and where everything is."""
+def left_out(request: Request) -> str:
+    """What a trial leaves out of a group's recipe; empty where it asks for one training alone."""
+    if not is_repeated(request):
+        return ""
+    train = request.loaded.recipe.train
+    said = [f"train.{key} = {getattr(train, key)}" for key in ("repeat", "folds")
+            if getattr(train, key) not in (None, 1)]  # fmt: skip
+    return f"{' and '.join(said)}: one training is tried, of {len(_names(request))}"
+
+
+def _outcome(run: Run, monitor: str) -> str:
+    """A member's line: the metric that is monitored, and how training ended."""
     from mlrecipe.training import repeats
 
-    found = repeats.summary([repeats.read_metrics(member.run) for member in group.members])
-    if tests:
-        found |= repeats.summary([repeats.read_metrics(run) for run in tests])
-    if as_json:
-        render.document(_document(session, group, tests, found))
-        return
-    render.out()
-    for line in render.columns([(name, _spread(value)) for name, value in found.items()]):
-        render.out(line)
-    render.out()
-    folders = [shown(member.run.folder, here=session.here) for member in group.members]
-    rows = [("group", shown(group.run.folder, here=session.here))]
-    rows += [(member.name, folder) for member, folder in zip(group.members, folders, strict=True)]
-    kept = sorted(group.run.folder.glob("predictions*.arrow"))
-    rows += [("left out", shown(path, here=session.here)) for path in kept]
-    if not tests:
-        rows.append(("next", f"mlrecipe test {session.shown} --run {group.members[0].run.id}"))
-    for line in render.columns(rows):
-        render.out(line)
+    value = repeats.read_metrics(run).get(monitor)
+    metric = [] if value is None else [f"{monitor} {value:.4f}"]
+    seconds = render.duration(run.facts["seconds"])
+    return ", ".join([*metric, f"{run.facts['stopped']} in {seconds}"])
 
 
 def _describe(request: Request, records: Mapping[str, Record], group: Run) -> None:
@@ -220,31 +216,6 @@ def _conclude(group: Group) -> None:
         "metrics": found,
         "runs": [{"run": m.run.id, "seed": m.seed, "fold": m.fold} for m in group.members],
     })  # fmt: skip
-
-
-def _document(
-    session: Session, group: Group, tests: Sequence[Run], found: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "run": group.run.id,
-        "stage": STAGE,
-        "folder": group.run.folder.relative_to(session.project).as_posix(),
-        "metrics": found,
-        "runs": [
-            {"run": m.run.id, "seed": m.seed, "fold": m.fold,
-             "folder": m.run.folder.relative_to(session.project).as_posix()}
-            for m in group.members
-        ],
-        "tests": [run.id for run in tests],
-    }  # fmt: skip
-
-
-def _spread(value: Mapping[str, Any]) -> str:
-    """`0.8123 ± 0.0102  (0.8021, 0.8225)`."""
-    deviation = "" if value["std"] is None else f" ± {value['std']:.4f}"
-    each = ", ".join(f"{v:.4f}" for v in value["values"][:10])
-    more = ", …" if len(value["values"]) > 10 else ""
-    return f"{value['mean']:.4f}{deviation}  ({each}{more})"
 
 
 @contextmanager

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from mlrecipe.cli import render
 from mlrecipe.cli.session import Session, Settings, quiet_libraries
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import stages
+from mlrecipe.pipeline.explain import shorten
 from mlrecipe.pipeline.request import Request, open_request
 from mlrecipe.recipe.resolved import resolved
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE, inputs_of, overrides_of
 from mlrecipe.runs.run import Run
+from mlrecipe.store import flocks, handles, locks
 from mlrecipe.store.records import Record
 
 _HARMLESS = ("train.resume_every", "train.save_every")
 """Keys that change nothing of what a training computes."""
+
+LOCK = ".resuming"
+"""File of a run directory, while a process goes on with the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,20 @@ class Resumed:
     """Its own recipe."""
 
 
+def check_options(*, resume: bool, others: Mapping[str, object]) -> None:
+    """Raise for options that do not go with `--resume`; `others` are those, with what they were given.
+
+    Raises:
+        RequestError: one of them is there, or a run is named and nothing is to be resumed.
+    """
+    if not resume:
+        raise RequestError("--run names the run to resume: it goes with --resume")
+    for option, value in others.items():
+        if value:
+            message = f"{option}: a resumed run goes on with the data that it began with"
+            raise RequestError(message, hint="to train anew leave --resume out")
+
+
 def choose(
     session: Session, run_id: str | None, overrides: Overrides, settings: Settings
 ) -> Resumed:
@@ -42,8 +62,8 @@ def choose(
     Raises:
         RequestError: there is none to resume, or what is overridden would change what is computed.
     """
-    _check_overrides(overrides)
     run = _interrupted(session) if run_id is None else _named(session, run_id)
+    overrides = _without_those_of(run, overrides)
     path, name = run.folder / RECIPE, str(run.facts["recipe"])
     if not path.is_file():
         message = f"run {run.id} was stopped before it had begun: there is nothing to resume"
@@ -51,9 +71,35 @@ def choose(
     here, memo = session.here, session.store.memo
     then = open_request(path, here=here, memo=memo, name=name)
     request = open_request(path, overrides, here=here, memo=memo, name=name)
+    _check_overrides(then, request)
     warn_of_changes(session, run, then, settings)
     quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
     return Resumed(run=run, request=request, then=then)
+
+
+@contextmanager
+def held(run: Run) -> Iterator[None]:
+    """Keep other processes from going on with the run in the block.
+
+    Raises:
+        RequestError: another one does, or has finished it meanwhile.
+    """
+    path = run.folder / LOCK
+    try:
+        handle = flocks.take(path)
+    except OSError:  # a file system without locks: what `run.json` says must do
+        yield
+        return
+    if handle is None:
+        who = handles.read(path).strip() or "another process"
+        raise RequestError(f"run {run.id} is being resumed: {who} goes on with it")
+    try:
+        now = running.read(run.folder)
+        if now is not None and now.status == "finished":  # by the one that held it
+            raise RequestError(f"run {run.id} {_state(now)}: there is nothing to resume")
+        yield
+    finally:
+        locks.release(path, handle)
 
 
 def check_same(resumed: Resumed, records: Mapping[str, Record], session: Session) -> None:
@@ -96,23 +142,48 @@ def warn_of_changes(session: Session, run: Run, then: Request, settings: Setting
 def _today(session: Session, overrides: Overrides, settings: Settings) -> Request:
     """The recipe as it stands now, under a run's own overrides where they still fit it."""
     try:
-        return session.open(overrides, settings=settings)
+        return session.open(overrides, settings=settings, needs_files=False)
     except RequestError:
         if not overrides:
             raise
-        return session.open(None, settings=settings)
+        return session.open(None, settings=settings, needs_files=False)
 
 
-def _check_overrides(overrides: Overrides) -> None:
-    for text in overrides.typed:
-        option, _, rest = text.partition(" ")
-        key = rest.partition("=")[0].rstrip("+-").strip()
-        if option not in ("--set", "--unset") or key not in _HARMLESS:
-            raise RequestError(
-                f"{text}: a resumed run keeps the recipe that it began with; only "
-                f"{' and '.join(_HARMLESS)} can be changed",
-                hint="to train with other settings leave --resume out",
-            )
+def _without_those_of(run: Run, overrides: Overrides) -> Overrides:
+    """What is overridden beyond what the run's own command line said: its recipe says that already.
+
+    Raises:
+        RequestError: another variant is picked, and the run's recipe has none.
+    """
+    own = overrides_of(run)
+    picks = [pick for pick in overrides.picks if pick not in own.picks]
+    if picks:
+        raise _refused(f"--pick {picks[0]}")
+    return replace(
+        overrides, picks=(),
+        sets=tuple(text for text in overrides.sets if text not in own.sets),
+        unsets=tuple(text for text in overrides.unsets if text not in own.unsets),
+    )  # fmt: skip
+
+
+def _check_overrides(then: Request, now: Request) -> None:
+    """Raise unless what is overridden says what the run's recipe says, or does no harm."""
+    values = (resolved(request.loaded, request.catalog) for request in (then, now))
+    moved = [
+        f"{key} {shorten(old)} → {shorten(new)}"
+        for key, old, new in stages.differences(*values)
+        if key not in _HARMLESS
+    ]
+    if moved:
+        raise _refused("; ".join(moved))
+
+
+def _refused(what: str) -> RequestError:
+    return RequestError(
+        f"{what}: a resumed run keeps the recipe that it began with; only "
+        f"{' and '.join(_HARMLESS)} can be changed",
+        hint="to train with other settings leave --resume out",
+    )
 
 
 def _interrupted(session: Session) -> Run:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -67,7 +68,7 @@ def list_(
         render.document([_facts(run, session) for run in found])
         return
     if not found:
-        render.say(f"no runs in {shown(session.project / running.FOLDER, here=session.here)}")
+        render.say(_none(session, stage, name, tag))
         return
     lines = render.columns([_HEADER, *(_row(run) for run in found)])
     render.out(render.styled(lines[0], "bold"))
@@ -104,6 +105,19 @@ def rm(
     for run in chosen:
         _remove(run.folder)
         render.say(f"removed {shown(run.folder, here=session.here)}")
+
+
+def _none(
+    session: Session, stage: str | None, recipe: str | None, tags: Sequence[str] | None
+) -> str:
+    """That there is no such run, and which there are."""
+    wanted = f"no {stage} runs" if stage else "no runs"
+    wanted += f" of {recipe}" if recipe else ""
+    wanted += f" with {' and '.join(map(repr, tags))}" if tags else ""
+    counts = Counter(str(run.facts.get("stage")) for run in running.every(session.project))
+    there = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    where = shown(session.project / running.FOLDER, here=session.here)
+    return f"{wanted} in {where}" + (f"; there are: {there}" if there else "")
 
 
 _HEADER = ("run", "stage", "recipe", "status", "metric", "age", "tags")
@@ -143,6 +157,7 @@ def _headline(run: Run) -> tuple[str, float] | None:
         return None
     last = _monitor(run).rpartition("/")[2]
     wanted = [_monitor(run), f"{run.facts.get('stage')}/{last}"]
+    wanted += [f"{split}/{last}" for split in run.facts.get("splits", {})]
     others = [name for name in metrics if not name.endswith("loss")]
     name = next((n for n in [*wanted, *others, *metrics] if n in metrics), None)
     return None if name is None else (name, metrics[name])

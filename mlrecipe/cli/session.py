@@ -91,17 +91,19 @@ class Session:
         *,
         settings: Settings,
         checks: Sequence[Check] = (),
+        needs_files: bool = True,
     ) -> Request:
         """The checked recipe; from here on the hub is reachable only if the recipe names an id of it.
 
-        `checks` are further ones than every command makes.
+        `checks` are further ones than every command makes. Without `needs_files` what it names need not be
+        there.
 
         Raises:
             RecipeError: with every problem there is.
         """
         request = open_request(
             self.path, overrides or (), here=self.here, memo=self.store.memo,
-            checks=(training_problems, *checks),
+            checks=(training_problems, *checks), needs_files=needs_files,
         )  # fmt: skip
         quiet_libraries(is_offline=settings.is_offline or not request.hub_ids)
         return request

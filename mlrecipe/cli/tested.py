@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlrecipe.cli.session import Session
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.errors import Problem, RequestError
+from mlrecipe.errors import Problem, RecipeError, RequestError
+from mlrecipe.graph.graph import check_paths
+from mlrecipe.interfaces import Fingerprint
+from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
-from mlrecipe.runs.manifest import RECIPE
+from mlrecipe.runs.manifest import RECIPE, inputs_of
 from mlrecipe.runs.run import Run
+from mlrecipe.store.records import Record
 from mlrecipe.training import checks
 
 
@@ -33,6 +39,38 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     return [problem for problem in found if problem.key.partition(".")[0] == "test"]
 
 
+def nodes(request: Request) -> list[str]:
+    """The node that is tested on, if there is one: what else was trained on need not be there any more."""
+    recipe = request.loaded.recipe
+    name = (recipe.test.data or recipe.train.data).partition(".")[0]
+    return [name] if name else []
+
+
+def kept(session: Session, request: Request, parent: Run) -> Mapping[str, Record]:
+    """Records of the outputs that a run was trained on, if they serve for files that are gone; else none.
+
+    Raises:
+        RecipeError: a file that is needed is gone, and the run was not trained on what was made of it, or
+            that is no longer in the store.
+    """
+    used = nodes(request)
+    needed = request.graph.upto(used).nodes if used else {}
+    gone = [
+        problem
+        for problem in check_paths(request.tree, request.catalog, request.loaded.base)
+        if problem.key.startswith(tuple(f"nodes.{name}." for name in needed))
+    ]
+    if not gone:
+        return {}
+    said = inputs_of(parent)
+    prints = {name: Fingerprint(said[name]["fingerprint"]) for name in needed if name in said}
+    found = {name: session.store.remembered(print_) for name, print_ in prints.items()}
+    whole = all(session.store.record(prints[name]) for name in used if name in prints)
+    if set(found) != set(needed) or None in found.values() or not whole:
+        raise RecipeError(gone, subject=session.shown)
+    return {name: record for name, record in found.items() if record is not None}
+
+
 def choose(session: Session, run_id: str | None) -> Run:
     """The train run to test: the one named, or the recipe's newest that is finished.
 
@@ -54,10 +92,29 @@ def choose(session: Session, run_id: str | None) -> Run:
     return found
 
 
+def among(session: Session, run: Run) -> str:
+    """Which training of how many a run is, and how to choose another; empty where it is the only one."""
+    group = run.facts.get("group")
+    if group is None:
+        return ""
+    members = _members(session, str(group))
+    number = f"it is {run.facts.get('member')}, the newest of {len(members)} trainings of {group}"
+    return f"{number}; another: --run ID, all: mlrecipe run {session.shown}"
+
+
+def _members(session: Session, group: str) -> list[Run]:
+    """The finished trainings of a group, the newest first."""
+    return [run for run in running.every(session.project)
+            if run.facts.get("group") == group and run.status == "finished"]  # fmt: skip
+
+
 def _named(session: Session, run_id: str) -> Run:
     chosen = running.find(session.project, run_id)
     if chosen.facts.get("stage") != "train":
-        raise RequestError(f"run {chosen.id} is a {chosen.facts.get('stage')} run, not a train run")
+        members = ", ".join(run.id for run in _members(session, chosen.id)[:5])
+        hint = f"its trainings are {members}" if members else None
+        message = f"run {chosen.id} is a {chosen.facts.get('stage')} run, not a train run"
+        raise RequestError(message, hint=hint)
     name = session.path.relative_to(session.project).as_posix()
     recipe = str(chosen.facts.get("recipe"))
     own = chosen.folder / RECIPE

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from mlrecipe.cli import render, repeating, resuming, tested, trials
+from mlrecipe.cli import render, repeating, resuming, spreads, tested, trials
 from mlrecipe.cli.closing import close
-from mlrecipe.cli.live import live
+from mlrecipe.cli.live import Series, live
 from mlrecipe.cli.options import (
     NONE,
+    CheckpointOption,
     FastDevRun,
     Force,
     Jobs,
     Json,
     Limit,
     RecipeArgument,
+    ResumedOption,
+    ResumeOption,
+    RunOption,
     Update,
     limited,
 )
 from mlrecipe.cli.prepare import carry_out, report
 from mlrecipe.cli.resuming import warn_of_changes
 from mlrecipe.cli.session import Session, Settings
-from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request, open_request
 from mlrecipe.pipeline.secrets import check_secrets
@@ -37,27 +40,6 @@ from mlrecipe.training.checks import packages
 
 _CHECKS = [stages.check_trainable, packages]
 _TRAINING = [("data",), ("model",), ("task",), ("train",)]
-
-RunOption = Annotated[
-    str | None,
-    typer.Option(
-        "--run", metavar="ID", help="Test this train run instead of the newest finished one."
-    ),
-]
-ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Go on with the newest interrupted train run of this recipe, where it was stopped.",
-    ),
-]
-ResumedOption = Annotated[
-    str | None,
-    typer.Option("--run", metavar="ID", help="With --resume: this run instead of the newest."),
-]
-CheckpointOption = Annotated[
-    str | None, typer.Option(metavar="best|last", help="Which checkpoint to test.")
-]
 
 
 def train(
@@ -82,36 +64,27 @@ def train(
         others = {
             "--force": force,
             "--update": update,
-            "--limit": limit,
             "--fast-dev-run": fast_dev_run,
         }
-        _check_resume(resume=resume, others=others)
-        done = _resume(session, run_id, overrides, ctx.obj, jobs=jobs)
+        resuming.check_options(resume=resume, others=others)
+        done = _resume(session, run_id, limited(overrides, limit), ctx.obj, jobs=jobs)
         close(session, [done], as_json=as_json)
         return
     overrides = limited(overrides, limit)
     request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update, nodes=_used(request))
+    _tell_what_is_idle(request, ctx.obj, is_trial=fast_dev_run)
     if fast_dev_run:
         _try(session, overrides, ctx.obj, jobs=jobs, needs_test=False, as_json=as_json)
         return
     records = _prepared(session, request, ctx.obj, force=force or (), jobs=jobs)
     if repeating.is_repeated(request):
-        group = _repeat(session, request, records, overrides, ctx.obj)
-        repeating.close(session, group, as_json=as_json)
+        group = _repeat(session, request, records, overrides, ctx.obj, series=Series())
+        spreads.close(session, group, as_json=as_json)
         return
     done = _train(session, request, records, ctx.obj)
     close(session, [done], as_json=as_json)
-
-
-def _check_resume(*, resume: bool, others: Mapping[str, object]) -> None:
-    if not resume:
-        raise RequestError("--run names the run to resume: it goes with --resume")
-    for option, value in others.items():
-        if value:
-            message = f"{option}: a resumed run goes on with the data that it began with"
-            raise RequestError(message, hint="to train anew leave --resume out")
 
 
 def _resume(
@@ -119,9 +92,10 @@ def _resume(
 ) -> Run:
     resumed = resuming.choose(session, run_id, overrides, settings)
     check_secrets(resumed.request, _TRAINING)
-    records = _prepared(session, resumed.request, settings, jobs=jobs)
-    resuming.check_same(resumed, records, session)
-    return _train(session, resumed.request, records, settings, resumed=resumed.run)
+    with resuming.held(resumed.run):
+        records = _prepared(session, resumed.request, settings, jobs=jobs)
+        resuming.check_same(resumed, records, session)
+        return _train(session, resumed.request, records, settings, resumed=resumed.run)
 
 
 def test(
@@ -140,6 +114,8 @@ def test(
     tested.check_overrides(overrides)
     session = Session.of(recipe)
     parent = tested.choose(session, run_id)
+    if run_id is None and (said := tested.among(session, parent)):
+        _say(ctx.obj, f"test: {said}")
     request, records = _request_of(session, parent, overrides, ctx.obj)
     if fast_dev_run:
         trials.test(
@@ -172,6 +148,7 @@ def run(
     request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update)
+    _tell_what_is_idle(request, ctx.obj, is_trial=fast_dev_run)
     if fast_dev_run:
         _try(session, overrides, ctx.obj, jobs=jobs, needs_test=True, as_json=as_json)
         return
@@ -180,12 +157,15 @@ def run(
         with render.working():
             report(session, records)
     if repeating.is_repeated(request):
-        group = _repeat(session, request, records, overrides, ctx.obj, uses_finished=True)
+        series = Series()
+        group = _repeat(
+            session, request, records, overrides, ctx.obj, uses_finished=True, series=series
+        )
         tests = [
-            _tested(session, member.request, records, member.run, ctx.obj)
+            _tested(session, member.request, records, member.run, ctx.obj, series=series)
             for member in group.members
         ]
-        repeating.close(session, group, tests=tests, as_json=as_json)
+        spreads.close(session, group, tests=tests, as_json=as_json)
         return
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
@@ -198,14 +178,17 @@ def run(
 
 def _tested(
     session: Session, request: Request, records: Mapping[str, Record], trained: Run,
-    settings: Settings,
+    settings: Settings, *, series: Series | None = None,
 ) -> Run:  # fmt: skip
     """The test of a train run: one that is equal and finished, or a new one."""
     print_ = stages.test_fingerprint(request, records, trained.id)
     known = running.newest(session.project, stage="test", recipe=request.name, fingerprint=print_)
     if known is None:
-        return _test(session, request, records, trained, settings)
-    _say(settings, f"test: run {known.id} is equal and finished; used again")
+        return _test(session, request, records, trained, settings, series=series)
+    if series is None:
+        _say(settings, f"test: run {known.id} is equal and finished; used again")
+    elif series.is_new("used again"):
+        _say(settings, "test: what is equal and finished is used again")
     return known
 
 
@@ -220,14 +203,27 @@ def _try(
     )  # fmt: skip
 
 
+def _tell_what_is_idle(request: Request, settings: Settings, *, is_trial: bool) -> None:
+    """Say what the recipe asks for that has no effect on this training."""
+    if is_trial and (left_out := repeating.left_out(request)):
+        _say(settings, left_out)
+    if request.loaded.recipe.limit is not None and not _used(request):
+        render.warn(
+            "the limit is for rows that nodes read, and this training uses none of them; to see less "
+            "of its own data set train.trainer.limit_train_batches"
+        )
+
+
 def _repeat(
     session: Session, request: Request, records: Mapping[str, Record], overrides: Overrides,
-    settings: Settings, *, uses_finished: bool = False,
+    settings: Settings, *, series: Series, uses_finished: bool = False,
 ) -> repeating.Group:  # fmt: skip
     """Train all members of a group that have not been trained yet."""
     return repeating.train(
         session, request, records, overrides, settings, uses_finished=uses_finished,
-        fit=lambda member, facts: _train(session, member, records, settings, facts=facts),
+        fit=lambda member, facts: _train(
+            session, member, records, settings, facts=facts, series=series
+        ),
     )  # fmt: skip
 
 
@@ -236,11 +232,12 @@ def _prepared(
     request: Request,
     settings: Settings,
     *,
+    nodes: Sequence[str] | None = None,
     force: Sequence[str] = (),
     jobs: int = 1,
 ) -> Mapping[str, Record]:
-    """Records of the nodes that training and testing use."""
-    used = _used(request)
+    """Records of nodes; by default of those that training and testing use."""
+    used = _used(request) if nodes is None else nodes
     if not used:  # a module that brings its own data
         return {}
     return carry_out(session, request, settings, nodes=used, force=force, jobs=jobs)
@@ -261,8 +258,9 @@ def _train(
     *,
     resumed: Run | None = None,
     facts: Mapping[str, Any] | None = None,
+    series: Series | None = None,
 ) -> Run:
-    with live(settings):
+    with live(settings, series):
         from mlrecipe.training import stages as training
 
         session.load_plugins(request)
@@ -277,8 +275,9 @@ def _test(
     settings: Settings,
     *,
     checkpoint: str | None = None,
+    series: Series | None = None,
 ) -> Run:
-    with live(settings):
+    with live(settings, series):
         from mlrecipe.training import stages as training
 
         session.load_plugins(request)
@@ -293,12 +292,18 @@ def _request_of(
     """The request as the train run had it, with its data prepared; says where the recipe has moved on."""
     request = open_request(
         parent.folder / RECIPE, overrides, here=session.here, memo=session.store.memo,
-        name=str(parent.facts["recipe"]), checks=[tested.problems],
+        name=str(parent.facts["recipe"]), checks=[tested.problems], needs_files=False,
     )  # fmt: skip
-    then = open_request(parent.folder / RECIPE, here=session.here, memo=session.store.memo)
+    then = open_request(
+        parent.folder / RECIPE, here=session.here, memo=session.store.memo, needs_files=False
+    )
     _say(settings, f"test: run {parent.id}, with the recipe that it was trained with")
     warn_of_changes(session, parent, then, settings)
-    return request, _prepared(session, request, settings)
+    kept = tested.kept(session, request, parent)
+    if kept:
+        _say(settings, "test: what the run was trained on is in the store; its files are gone")
+        return request, kept
+    return request, _prepared(session, request, settings, nodes=tested.nodes(request))
 
 
 def _say(settings: Settings, text: str) -> None:

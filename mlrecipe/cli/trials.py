@@ -21,7 +21,7 @@ ROWS = 100
 _ONE_BATCH = (
     "train.epochs=1", "train.trainer.limit_train_batches=1", "train.trainer.limit_val_batches=1",
 )  # fmt: skip
-_LEFT_OUT = ("max_steps", "validate_every", "save_every", "resume_every", "folds", "fold", "repeat")
+_LEFT_OUT = ("max_steps", "validate_every", "save_every", "resume_every", "repeat")
 
 Prepare = Callable[[Request], Mapping[str, Record]]
 
@@ -79,6 +79,8 @@ def changes(request: Request, overrides: Overrides) -> Overrides:
     unset = [key for key in unset if key not in typed]
     if train.get("loggers"):
         unset.append("train.loggers")
+    if train.get("folds") is not None and train.get("fold") is None:
+        again.append("train.fold=1")  # one alone, for its rows to validate on may be all there are
     return replace(
         overrides,
         unsets=(*overrides.unsets, *unset),

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.kinds import Kind
+from mlrecipe.columns import may_have_label
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph.headers import Headers
 from mlrecipe.graph.known import Known, union
@@ -25,7 +26,13 @@ from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as Registered
 
 _UNKNOWN = Known()
-_NEEDED = {"text-classification": "input_ids"}
+_NEEDED = dict.fromkeys(
+    (
+        "multi-label-classification", "multi-output-classification", "text-classification",
+        "text-regression",
+    ),
+    "input_ids",
+)  # fmt: skip
 """Built-in task → the column that it takes beside those that its parameters name."""
 
 
@@ -56,6 +63,8 @@ class _Used:
     split: str
     source: KeyPath
     """The recipe's key that names the data."""
+
+    stage: str
 
     @property
     def rows(self) -> Known:
@@ -166,15 +175,29 @@ class _Foresight:
         return _UNKNOWN
 
     def _used(self, path: KeyPath, default: str, data: Known, source: KeyPath) -> list[_Used]:
-        """The split that a stage's key names, if it may be there and has a name."""
+        """The splits that a stage's key names, if they may be there."""
         stage, key = path
         table = self._table(str(stage))
-        name = table.get(str(key), default)
+        value = table.get(str(key), default)
+        # Each fold is what the first of them is validated on: that need not be there.
+        is_made = key == "valid_split" and table.get("folds") is not None
+        if not isinstance(value, list):
+            return [] if is_made else self._used_one(path, value, data, source)
+        found = [
+            self._used_one((*path, number), name, data, source)
+            for number, name in enumerate(value)
+            if number or not is_made
+        ]
+        return [used for each in found for used in each]
+
+    def _used_one(self, path: KeyPath, name: object, data: Known, source: KeyPath) -> list[_Used]:
+        """The split of this name, if it may be there and has a name."""
         if type(name) is not str or not name:
             return []
+        stage, key, *_ = path
         if data.splits is None or name in data.splits:
-            return [_Used(data=data, split=name, source=source)]
-        is_default = key not in table
+            return [_Used(data=data, split=name, source=source, stage=str(stage))]
+        is_default = key not in self._table(str(stage))
         message = f"no split {name!r}{' (the default)' * is_default} in {data.place}"
         hint = did_you_mean(name, data.splits)
         if is_default and key == "valid_split":
@@ -194,9 +217,13 @@ class _Foresight:
         if params is None:
             return
         look = self._look(("task",), task, found, params)
-        for below, _, text in _marks(params, found):
+        # What is only tested may have no labels.
+        learnt = [each for each in used if each.stage == "train"]
+        for below, _, text in _marks(_with_default(params, learnt), found):
             # One problem for each name: the first split that lacks it.
-            any(look.check_column(below, text, each.rows) for each in used)
+            any(look.check_column(below, text, each.rows) for each in learnt)
+        if _is_detected(params):
+            any(look.check_any(("label",), "the label", may_have_label, e.rows) for e in learnt)
         self.problems += look.problems
         self._check_needed(task["use"], used)
 
@@ -229,6 +256,21 @@ class _Foresight:
 
 def _is_builtin(found: Found) -> bool:
     return found.target.startswith("mlrecipe.builtin.")
+
+
+def _is_detected(params: Mapping[str, Any]) -> bool:
+    """Whether the task looks for the column of its label."""
+    return params.get("label", "") is None and params.get("labels_from") is None
+
+
+def _with_default(params: Mapping[str, Any], used: list[_Used]) -> Mapping[str, Any]:
+    """The parameters with the column that is the label wherever it is there."""
+    columns = used[0].rows.union if used else None
+    return (
+        {**params, "label": "label"}
+        if _is_detected(params) and "label" in (columns or ())
+        else params
+    )
 
 
 def _inputs(table: Mapping[str, Any]) -> list[tuple[KeyPath, str]]:

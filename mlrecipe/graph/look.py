@@ -100,6 +100,15 @@ class Look:
         self.report(below, f"{what} ({_listed(data.union)}){hint}")
         return True
 
+    def check_any(
+        self, below: KeyPath, what: str, fits: Callable[[Iterable[str]], bool], data: Known
+    ) -> bool:
+        """Report, and say so, if none of the data's columns can be what is looked for."""
+        if data.union is None or fits(data.union):
+            return False
+        self.report(below, f"no column is like {what} in {data.place} ({_listed(data.union)})")
+        return True
+
     def report(self, below: KeyPath, message: str) -> None:
         """Add a problem with the value at a path below the table."""
         self.problems.append(self.tree.problem((*self.path, *below), message))

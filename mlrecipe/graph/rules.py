@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from mlrecipe import glue
+from mlrecipe.columns import may_have_texts
+from mlrecipe.errors import DataError
 from mlrecipe.graph import externals, headers
 from mlrecipe.graph.headers import FORMATS, Columns, Layout
 from mlrecipe.graph.known import Known, union
@@ -64,6 +68,22 @@ def _load_dataset(look: Look) -> Known:
     columns = look.params["columns"] or None
     look.check_columns("columns", data, "the data set")
     return data.each(lambda own: _kept(own, columns))
+
+
+def _load_glue(look: Look) -> Known:
+    task, kind = glue.TASKS[look.params["task"]], look.signature.params["path"].kind
+    data = Known(tables=dict.fromkeys(task.splits, task.columns))
+    if look.params["splits"] is not None:
+        look.check_splits("splits", data, f"task {task.name!r}")
+        data = data.only(look.params["splits"])
+    folder = externals.resolve(look.params["path"], kind, look.base)[1][0]
+    if folder.path and not folder.problem and headers.of_saved(folder.path) is None:
+        try:
+            glue.locate(task, Path(folder.path), data.splits or ())
+        except DataError as error:
+            problem = look.tree.problem((*look.path, "path"), f"{error.message}; {error.hint}")
+            look.problems.append(replace(problem, is_absence=True))
+    return data
 
 
 def _split(look: Look, data: Known) -> Known:
@@ -128,8 +148,13 @@ def _tokenize(look: Look, data: Known) -> Known:
     look.check_numbers("max_length", lambda number: _below(number, 1))
     for key in ("text", "text_pair", "keep"):
         look.check_every(key, data)
-    # Whether there are token types depends on the tokenizer.
-    new = [n for n in _TOKENS if n != "token_type_ids" or given["text_pair"] is not None]
+    parts = [data.only([split]) for split in data.splits or ()] or [data]
+    if given["text"] is None:
+        any(look.check_any(("text",), "the texts", may_have_texts, part) for part in parts)
+    # Whether there are token types depends on the tokenizer, and a pair may be found in the data.
+    is_single = given["text"] is not None or "text" in (parts[0].union or ())
+    may_be_pairs = given["text_pair"] is not None or not is_single
+    new = [n for n in _TOKENS if n != "token_type_ids" or may_be_pairs]
 
     def encoded(own: Columns) -> Columns:
         kept = own if given["keep"] is None else given["keep"]
@@ -163,6 +188,7 @@ def _deduplicate(look: Look, data: Known) -> Known:
 def _statistics(look: Look, data: Known) -> Known:
     look.check_columns("text", data)
     look.check_columns("label", data)
+    look.check_numbers("num_workers", lambda number: _below(number, 1))
     return Known(entries=("text", "label", "splits", "warnings"))
 
 
@@ -172,8 +198,8 @@ def _breakpoint(look: Look, data: Known) -> Known:
 
 RULES: Mapping[str, Callable[..., Known]] = {
     "breakpoint": _breakpoint, "concat": _concat, "deduplicate": _deduplicate, "filter": _filter,
-    "load-dataset": _load_dataset, "load-files": _load_files, "map-labels": _map_labels,
-    "rename": _rename, "select": _select, "shuffle": _shuffle, "split": _split,
+    "load-dataset": _load_dataset, "load-files": _load_files, "load-glue": _load_glue,
+    "map-labels": _map_labels, "rename": _rename, "select": _select, "shuffle": _shuffle, "split": _split,
     "statistics": _statistics, "tokenize": _tokenize,
 }  # fmt: skip
 """Built-in op → its rule: takes a look at the node and what is known of each input."""

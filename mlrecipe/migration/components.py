@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,11 +18,13 @@ from mlrecipe.recipe.trainer import OWN_TRAINER_KEYS, trainer_parameters
 from mlrecipe.registry import Kind as ComponentKind
 from mlrecipe.registry import registries
 
-_ONE_PROCESS: Mapping[str, tuple[Any, ...]] = {
-    "devices": (1, "1", "auto", None),
-    "num_nodes": (1, None),
-    "strategy": ("auto", None),
-}
+_STRATEGIES = (
+    "auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false",
+)  # fmt: skip
+_COPIES = ("ddp_spawn", "ddp_fork", "ddp_notebook")
+"""Beginnings of strategies that differ from `ddp` in how processes are started alone."""
+
+_IN_PIECES = ("fsdp", "deepspeed")
 _METRICS = {
     "acc": "accuracy",
     "auc": "auroc",
@@ -131,11 +133,14 @@ def _carry_parameter(
         carry(ledger, path, draft, to, parameter.kind if parameter else kinds.ANY)
 
 
-def carry_trainer(ledger: Ledger, path: Path, draft: Draft) -> None:
-    """Carry the arguments of Lightning's Trainer in the table at `path`."""
-    for name in ledger.keys(*path):
-        if not ledger.is_settled((*path, name)):
-            _carry_argument(ledger, (*path, name), draft)
+def carry_trainer(ledger: Ledger, paths: Sequence[Path], draft: Draft) -> None:
+    """Carry the arguments of Lightning's Trainer in the tables at `paths`, of which the last one wins."""
+    for path in paths:
+        for name in ledger.keys(*path):
+            if not ledger.is_settled((*path, name)):
+                _carry_argument(ledger, (*path, name), draft)
+    gathered = [(*path, "accumulate_grad_batches") for path in paths]
+    _gather(ledger, next((g for g in reversed(gathered) if ledger.has(*g)), gathered[0]), draft)
     if draft.get("train.trainer.gradient_clip_val") is None:
         draft.set("train.trainer.gradient_clip_val", 0.0)
         text = "Gradients are not clipped, as before; mlrecipe's own default is a norm of 1."
@@ -149,12 +154,11 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
     elif name == "check_val_every_n_epoch" and value not in (None, 1):
         ledger.drop(*path, why=f"{NONE}: mlrecipe validates once an epoch or more often")
     elif name == "accumulate_grad_batches" and isinstance(value, int) and value > 1:
-        _carry_accumulation(ledger, path, draft)
+        return  # it goes with the devices: `_gather`
     elif name in OWN_TRAINER_KEYS:
         ledger.drop(*path, why=f"{OURS}: {OWN_TRAINER_KEYS[name]}")
-    elif name in _ONE_PROCESS:
-        fits = value in _ONE_PROCESS[name]
-        ledger.drop(*path, why=f"{OURS if fits else NONE}: training runs in one process")
+    elif name == "strategy" and value is not None:
+        _carry_strategy(ledger, path, draft)
     elif (known := _trainer_arguments()) and name not in known:
         ledger.drop(*path, why=f"{NONE}: the Trainer of this Lightning has no such argument")
     elif value is None and name == "gradient_clip_val":
@@ -166,16 +170,58 @@ def _carry_argument(ledger: Ledger, path: Path, draft: Draft) -> None:
         carry(ledger, path, draft, f"train.trainer.{name}")
 
 
-def _carry_accumulation(ledger: Ledger, path: Path, draft: Draft) -> None:
-    """A step of several batches: the recipe says how much it has in all, and how much a device takes."""
+def _carry_strategy(ledger: Ledger, path: Path, draft: Draft) -> None:
+    value = ledger.get(*path)
+    if value in _STRATEGIES:
+        carry(ledger, path, draft, "train.trainer.strategy")
+    elif isinstance(value, str) and value.startswith(_COPIES):
+        draft.set("train.trainer.strategy", "ddp")
+        ledger.take(*path, to="train.trainer.strategy", value="ddp")
+    elif isinstance(value, str) and value.startswith(_IN_PIECES):
+        ledger.drop(*path, why=f"{NONE}: a network in pieces cannot be saved and resumed yet")
+    elif isinstance(value, str):
+        ledger.drop(*path, why=f"{NONE}: known are {', '.join(_STRATEGIES[:2])}")
+    else:
+        ledger.drop(*path, why=f'{NONE}: name it, such as strategy = "ddp"')
+
+
+def _gather(ledger: Ledger, path: Path, draft: Draft) -> None:
+    """A step of several batches or devices: the recipe says how much it has in all.
+
+    `path` is where it stands of how many batches a step was made.
+    """
+    times, devices = ledger.get(*path), _devices(draft)
+    is_gathered = isinstance(times, int) and times > 1 and not ledger.is_settled(path)
     size = draft.get("train.batch_size")
+    if devices is None:
+        text = "train.batch_size is of a whole step: set it to what all devices take together"
+        ledger.warn(text)
+    factor = (times if is_gathered else 1) * (devices or 1)
+    if factor == 1:
+        return
     if not isinstance(size, int):
-        ledger.drop(*path, why=f"{NONE}: set train.batch_size to the examples of a whole step")
+        why = f"{NONE}: set train.batch_size to the examples of a whole step"
+        ledger.drop(*path, why=why)
         return
     ledger.move("train.batch_size", "train.device_batch_size")
     draft.set("train.device_batch_size", size)
-    draft.set("train.batch_size", size * ledger.get(*path))
-    ledger.take(*path, to="train.batch_size", value=size * ledger.get(*path))
+    draft.set("train.batch_size", size * factor)
+    if is_gathered:
+        ledger.take(*path, to="train.batch_size", value=size * factor)
+
+
+def _devices(draft: Draft) -> int | None:
+    """How many devices the recipe's training has; None: that depends on the machine."""
+    devices, nodes = (draft.get(f"train.trainer.{key}") for key in ("devices", "num_nodes"))
+    if isinstance(devices, str):
+        parts = [part for part in devices.split(",") if part.strip()]
+        devices = int(devices) if devices.strip().isdigit() else parts if "," in devices else -1
+    if isinstance(devices, list):
+        devices = len(devices)
+    devices = 1 if devices is None else devices
+    nodes = 1 if nodes is None else nodes
+    is_known = isinstance(devices, int) and isinstance(nodes, int) and devices >= 1 <= nodes
+    return devices * nodes if is_known else None
 
 
 @cache

@@ -75,8 +75,7 @@ def carry_training(ledger: Ledger, draft: Draft) -> None:
     ledger.drop(*_TRAIN, "dataloader_workers", why=f"{OURS}: batches are made in the process")
     _carry_checkpoints(ledger, draft)
     _carry_optimizer(ledger, draft)
-    carry_trainer(ledger, (*_TRAIN, "trainer_args"), draft)
-    carry_trainer(ledger, (*_TRAIN, "trainer_paras"), draft)
+    carry_trainer(ledger, [(*_TRAIN, "trainer_args"), (*_TRAIN, "trainer_paras")], draft)
     warn_of_defaults(ledger, draft)
     _carry_lora(ledger)
     why = f"{NONE}: training starts from model.checkpoint"

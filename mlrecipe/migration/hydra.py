@@ -76,7 +76,7 @@ def convert(values: Mapping[str, Any], *, file: str) -> Imported:
     _callbacks(ledger, draft)
     _loggers(ledger, draft)
     _machinery(ledger, ("trainer",))
-    carry_trainer(ledger, ("trainer",), draft)
+    carry_trainer(ledger, [("trainer",)], draft)
     warn_of_defaults(ledger, draft)
     _model(ledger)
     for key, why in {"seed": f"{OURS}: without one the seed is 0", **_TOP}.items():

@@ -15,6 +15,7 @@ from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline.plan import Plan
 from mlrecipe.pipeline.request import Request
 from mlrecipe.pipeline.stages import changes, component_facts
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.deferred import plain
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.resolved import resolved
@@ -167,7 +168,7 @@ def foresee(request: Request, store: Store, planned: Plan) -> Iterator[Foreseen]
         return
     spec = request.loaded.recipe.train
     data = planned.by_node[node].record
-    for part in filter(None, (spec.train_split, spec.valid_split)):
+    for part in dict.fromkeys((spec.train_split, *splits.names(spec.valid_split))):
         name = named(source, part)
         latest = store.latest(request.name, name)
         if not wants_frozen(request.loaded.values, has_made=latest is not None):
@@ -188,11 +189,12 @@ def names_wanted(values: Mapping[str, Any]) -> list[str]:
         return []
     train, test = table_at(values, ("train",)), table_at(values, ("test",))
     source = str(train.get("data", ""))
-    pairs = [
-        (source, train.get("train_split", "train")), (source, train.get("valid_split", "valid")),
-        (test.get("data") or source, test.get("split", "test")),
-    ]  # fmt: skip
-    return [named(str(node), str(part)) for node, part in pairs]
+    learnt = [
+        str(train.get("train_split", "train")),
+        *splits.names(train.get("valid_split", "valid")),
+    ]
+    tested, node = splits.names(test.get("split", "test")), str(test.get("data") or source)
+    return [*(named(source, part) for part in learnt), *(named(node, part) for part in tested)]
 
 
 def wants_frozen(values: Mapping[str, Any], *, has_made: bool = False) -> bool:

@@ -133,11 +133,12 @@ def open_request(
     memo: Memo | None = None,
     name: str | None = None,
     checks: Sequence[Check] = (),
+    needs_files: bool = True,
 ) -> Request:
     """Read and check a recipe and its graph; nothing is run.
 
     `name` is what records and runs know the recipe by, if not its own path; `checks` are further ones that
-    its problems come from.
+    its problems come from. Without `needs_files` what it names need not be there: not all will be used.
 
     Raises:
         RecipeError: with every problem of both.
@@ -147,7 +148,8 @@ def open_request(
     loading = load(path, overrides, here=here, memo=memo)
     tree, catalog, loaded = loading.tree, loading.catalog, loading.loaded
     problems = [*loading.problems, *graphing.check(tree, catalog)]
-    problems += graphing.check_paths(tree, catalog, loading.base)
+    if needs_files:
+        problems += graphing.check_paths(tree, catalog, loading.base)
     problems += rowwise.check(tree, catalog)
     problems += foresee.check(tree, catalog, loading.base)
     if loading.is_readable:

@@ -87,13 +87,16 @@ def load(
     if isinstance(tree.values.get("plugins"), list):
         tree.values["plugins"] = [plugin.name for plugin in plugins]
     is_late = strategies.is_late(tree)
-    loading.problems += [] if is_late else strategies.apply(tree, base)
+    takes_one = not own.is_module(tree.values, catalog)  # else it does nothing, which is said elsewhere
+    if takes_one and not is_late:
+        loading.problems += strategies.apply(tree, base)
     loading.problems += interpolate(
         tree, recipe_dir=str(base), adjust=_Rebased(tree, catalog, base),
         default=lambda key: default_at(key, tree.values, catalog),
         typed=lambda key, text: overriding.read(kind_at(key, tree.values, catalog), text),
     )  # fmt: skip
-    loading.problems += strategies.apply(tree, base) if is_late else []
+    if takes_one and is_late:
+        loading.problems += strategies.apply(tree, base)
     own.drop_defaults(tree, catalog)
     recipe, found = structure(tree, catalog)
     loading.problems += found + limits.check(tree)

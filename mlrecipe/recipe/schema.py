@@ -74,8 +74,10 @@ class TrainSpec:
     train_split: str = "train"
     """Split to learn from."""
 
-    valid_split: str = "valid"
-    """Split to validate on after each epoch; `""` trains without validation."""
+    valid_split: str | list[str] = "valid"
+    """Split to validate on after each epoch; `""` trains without validation. Of a list of several, each
+    one's metrics stand under its own name, such as `dev_2/accuracy`; `valid/…` in a `monitor` then means the
+    first, and with `folds` the first is the fold's part."""
 
     batch_size: int = 32
     """Examples per optimizer step, over all devices."""
@@ -188,8 +190,9 @@ class TestSpec:
     data: str = ""
     """Node whose output has the split to test on; by default `train.data`."""
 
-    split: str = "test"
-    """Split to test on."""
+    split: str | list[str] = "test"
+    """Split to test on. Of a list of several, each one's metrics stand under its own name, and its
+    predictions are in a file of its own, `predictions-<split>.arrow`. Splits without labels are predicted."""
 
     batch_size: int = 64
     """Examples per batch."""

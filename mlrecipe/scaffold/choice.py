@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 
+from mlrecipe import columns as usual
 from mlrecipe.errors import DataError
-from mlrecipe.scaffold import names
 from mlrecipe.scaffold.columns import PROBED, Column
 
 _MOST_LABELS = 50
@@ -35,12 +35,16 @@ class Choice:
     left_out: Mapping[str, str]
     """Why not, for every column that is neither."""
 
+    is_number: bool = False
+    """Whether the label is a number to predict, and no class."""
+
 
 def choose(columns: Mapping[str, Column], rows: int) -> Choice:
     """The text, pair and label columns of a table for classification.
 
     Raises:
-        DataError: no column is like a text or like a label, or the target is a number.
+        DataError: no column is like a text or like a label, or the target is a number that would be read as
+            a text.
     """
     named = [column for column in columns.values() if column.name]
     not_texts = {column.name: _why_no_text(column, rows) for column in named}
@@ -51,21 +55,25 @@ def choose(columns: Mapping[str, Column], rows: int) -> Choice:
     chosen = pair or texts[:1]
     not_labels = {c.name: _why_no_label(c, rows) for c in named if c not in chosen}
     labels = _ranked_labels([c for c in named if not not_labels.get(c.name, "chosen")], named)
-    _refuse_numbers(labels, named, chosen)
-    if not labels:
+    number = _number(labels, named, chosen)
+    if number is None and not labels:
         raise _none_fits("a label", "a label has a few values, each in many rows", not_labels)
-    label = labels[0]
+    label = number or labels[0]
     return Choice(
         text=chosen[0].name,
         text_pair=chosen[1].name if len(chosen) > 1 else None,
         label=label.name,
         reasons={"text": _text_reason(chosen), "label": _label_reason(label, rows)},
-        alternatives=[*_other_texts(texts, chosen, label), *_other_labels(labels[1:])],
+        alternatives=[
+            *_other_texts(texts, chosen, label),
+            *_other_labels(c for c in labels if c is not label),
+        ],
         left_out={
             column.name: not_labels[column.name] or "another column was the better label"
             for column in named
             if column not in (*chosen, label)
         },
+        is_number=number is not None,
     )
 
 
@@ -153,13 +161,13 @@ def _pair(texts: Sequence[Column]) -> list[Column]:
     """Two texts that are to be read together, by their names; empty when there are none."""
     if not texts[0].is_named:
         return []
-    by_name = {names.normalised(column.name): column for column in texts}
-    for first, second in names.PAIR_NAMES:
+    by_name = {usual.normalised(column.name): column for column in texts}
+    for first, second in usual.PAIR_NAMES:
         if first in by_name and second in by_name:
             return [by_name[first], by_name[second]]
     for other in texts[1:]:
         for one, two in ((texts[0], other), (other, texts[0])):
-            if names.are_paired(one.name, two.name):
+            if usual.are_paired(one.name, two.name):
                 return [one, two]
     return []
 
@@ -176,22 +184,28 @@ def _label_score(column: Column) -> float:
     return column.rank + likely - 3 * log2(max(2, column.distinct))
 
 
-def _refuse_numbers(
+def _number(
     labels: Sequence[Column], named: Sequence[Column], texts: Sequence[Column]
-) -> None:
-    """Raise where the likeliest target is a number to predict, which needs regression."""
+) -> Column | None:
+    """The likeliest target, where that is a number to predict, which is regression.
+
+    Raises:
+        DataError: its decimals stand after a comma.
+    """
     rank = labels[0].rank if labels else 0
     for column in named:
-        if column in texts or not _is_continuous(column):
+        if column in texts or not _is_continuous(column) or column.filled < column.missing:
             continue
-        plain = names.normalised(column.name)
-        wanted = plain in names.VALUE_NAMES and rank < _CLEAR_NAME
+        plain = usual.normalised(column.name)
+        wanted = plain in usual.VALUE_NAMES and rank < _CLEAR_NAME
         if wanted or (not labels and not column.looks("whole")):
-            raise DataError(
-                f"column {column.name!r} holds numbers ({_distinct(column)}), and to predict a"
-                " number (regression) is not there yet",
-                hint="mlrecipe learns classes: add a column with a class for each range of values",
-            )
+            if column.has_commas:
+                raise DataError(
+                    f"column {column.name!r} holds numbers with a comma before the decimals",
+                    hint="write them with a point: 3.5",
+                )
+            return column
+    return None
 
 
 def _none_fits(what: str, hint: str, reasons: Mapping[str, str]) -> DataError:

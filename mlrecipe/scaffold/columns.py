@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mlrecipe import columns as usual
 from mlrecipe.scaffold import names
 from mlrecipe.scaffold.layout import Layout, Row
 
@@ -71,6 +72,11 @@ class Column:
         return self._probes > 0 and self._looks[what] >= 0.98 * self._probes
 
     @property
+    def has_commas(self) -> bool:
+        """Whether a cell among the first has a comma in it."""
+        return any("," in text for text in self._probed)
+
+    @property
     def distinct(self) -> int:
         """Distinct values; at least so many when `has_many`."""
         return max(len(self._probed), MOST_VALUES + 1) if self.has_many else len(self.values)
@@ -78,12 +84,12 @@ class Column:
     @property
     def rank(self) -> int:
         """How strongly its name says that it is the label, 0 to 100."""
-        return names.label_rank(self.name) if self.is_named else 0
+        return usual.label_rank(self.name) if self.is_named else 0
 
     @property
     def is_text_by_name(self) -> bool:
         """Whether its name says that it holds texts."""
-        return self.is_named and names.normalised(self.name) in names.TEXT_NAMES
+        return self.is_named and usual.normalised(self.name) in usual.TEXT_NAMES
 
     @property
     def variety(self) -> float:

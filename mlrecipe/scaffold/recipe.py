@@ -56,8 +56,11 @@ def slug(name: str) -> str:
 
 def _head(table: Table, name: str, plugins: str) -> str:
     kind = "pairs of texts" if table.text_pair is not None else "texts"
+    what = f"Sorts {kind} into {len(table.labels)} labels"
+    if not table.labels:
+        what = f"Gives {kind} a number, that of column {table.label!r}"
     intro = (
-        f"Sorts {kind} into {len(table.labels)} labels, learned from {table.rows:,} rows of"
+        f"{what}, learned from {table.rows:,} rows of"
         f" {table.path.name}. `mlrecipe new` looked at that file and wrote this recipe; it runs"
         " as it stands, offline and on a CPU. Each choice has its reason beside it: change what is"
         " wrong."
@@ -115,16 +118,18 @@ def _filter_name(table: Table, column: str) -> str:
 def _splits(table: Table) -> str:
     comment = _comment(
         "The file is one heap of rows: a fifth is kept for the test, and a tenth to judge the model"
-        " while it learns; each label has the same share in all parts. With files of their own for"
+        f" while it learns{'; each label has the same share in all parts' if table.labels else ''}. With files"
+        " of their own for"
         " these, name them beside `train` as `valid` and `test`, and let [nodes.tokens] take"
         f" {_source(table)!r}."
     )
-    keys = {
+    keys: dict[str, object] = {
         "use": "split",
         "inputs": [_source(table)],
         "sizes": {"valid": 0.1, "test": 0.2},
-        "stratify": table.label,
     }
+    if table.labels:
+        keys["stratify"] = table.label
     return comment + _table("nodes.split", keys)
 
 
@@ -176,6 +181,11 @@ def _model(table: Table) -> str:
 
 def _task(table: Table) -> str:
     others = [f"Or: {other}." for other in table.alternatives if "could be the label" in other]
+    if not table.labels:
+        comment = _comment(f"The number: {table.reasons['label']}.", *others)
+        metrics = ["pearson-corrcoef", "spearman-corrcoef"]
+        keys: dict[str, object] = {"use": table.task, "label": table.label, "metrics": metrics}
+        return comment + _table("task", keys)
     keys = {
         "use": table.task,
         "label": table.label,
@@ -210,6 +220,8 @@ def _train(table: Table) -> str:
     steps = max(1, round(table.rows * 0.7 / pace.batch_size)) * pace.epochs
     monitor = "valid/f1" if table.imbalance >= 2 else "valid/accuracy"
     why = "labels are uneven" if table.imbalance >= 2 else "labels are about even"
+    if not table.labels:
+        monitor, why = "valid/pearson-corrcoef", "whatever their scale, numbers that rise together"
     comment = _comment(
         f"{table.rows:,} rows make about {steps:,} steps of {pace.batch_size} rows in {pace.epochs}"
         f" epochs; a network from random weights learns well at a rate of {_LEARNING_RATE:g}."

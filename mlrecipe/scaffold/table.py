@@ -40,7 +40,7 @@ class Table:
     """Every column, in the file's order."""
 
     task: str
-    """Registered name of the task that fits: `"text-classification"`."""
+    """Registered name of the task that fits: `"text-classification"`, or `"text-regression"`."""
 
     text: str
     """Column with the text to classify."""
@@ -52,7 +52,7 @@ class Table:
     """Column with what is to be learned."""
 
     labels: Mapping[str, int]
-    """Every label and how many rows have it, sorted by label."""
+    """Every label and how many rows have it, sorted by label; empty where it is a number to predict."""
 
     label_type: str | None
     """Type to read the label column as, where the type that its cells suggest would lose them."""
@@ -84,7 +84,7 @@ class Table:
     @property
     def imbalance(self) -> float:
         """Rows of the most frequent label for each row of the rarest."""
-        return max(self.labels.values()) / min(self.labels.values())
+        return max(self.labels.values()) / min(self.labels.values()) if self.labels else 1.0
 
 
 def look(path: Path) -> Table:
@@ -127,19 +127,20 @@ def _described(path: Path, layout: Layout, count: int, columns: Mapping[str, Col
     choice = choose(columns, count)
     texts = [columns[name] for name in (choice.text, choice.text_pair) if name is not None]
     label = columns[choice.label]
-    labels = {name: label.values[name] for name in sorted(label.values, key=_label_order(label))}
+    names = [] if choice.is_number else sorted(label.values, key=_label_order(label))
+    labels = {name: label.values[name] for name in names}
     max_length, length_reason = _proposed_length(texts)
     return Table(
         path=path,
         layout=layout,
         rows=count,
         columns=tuple(columns),
-        task="text-classification",
+        task="text-regression" if choice.is_number else "text-classification",
         text=choice.text,
         text_pair=choice.text_pair,
         label=choice.label,
         labels=labels,
-        label_type=_label_type(label),
+        label_type=None if choice.is_number else _label_type(label),
         empty={column.name: column.missing for column in (label, *texts) if column.missing},
         median_words=sum(column.words_below(0.5) for column in texts),
         longest_words=sum(max(column.words) for column in texts),
@@ -147,7 +148,9 @@ def _described(path: Path, layout: Layout, count: int, columns: Mapping[str, Col
         reasons={
             "file": _file_reason(layout),
             **choice.reasons,
-            "task": f"each row has one of {len(labels)} labels",
+            "task": f"each row has one of {len(labels)} labels"
+            if labels
+            else "each row has a number",
             "max_length": length_reason,
         },
         alternatives=choice.alternatives,
@@ -205,6 +208,8 @@ def _warnings(labels: Mapping[str, int], label: Column, texts: Sequence[Column])
     found += [
         f"rows without a text in column {c.name!r}: {c.missing:,}" for c in texts if c.missing
     ]
+    if not labels:
+        return found
     rare = [name for name, count in labels.items() if count < _RARE]
     if rare:
         shown = ", ".join(f"{name!r} ({labels[name]})" for name in rare[:5])

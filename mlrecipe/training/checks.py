@@ -10,7 +10,7 @@ from typing import Any
 from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, Problem, did_you_mean
-from mlrecipe.recipe import own
+from mlrecipe.recipe import own, splits
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
@@ -19,10 +19,12 @@ from mlrecipe.recipe.trainer import FOR_MODULES, OWN_TRAINER_KEYS, TRAINER, trai
 from mlrecipe.training.rules import batches as rules_batches
 from mlrecipe.training.rules import devices as rules_devices
 from mlrecipe.training.rules import keeping as rules_keeping
+from mlrecipe.training.rules import metrics as rules_metrics
 from mlrecipe.training.rules import models as rules_models
 from mlrecipe.training.rules import optimization as rules_optimization
 from mlrecipe.training.rules import own as rules_own
 from mlrecipe.training.rules import repeats as rules_repeats
+from mlrecipe.training.rules import tasks as rules_tasks
 
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "TensorBoardLogger": ("tensorboard", "tensorboardX"),
@@ -52,9 +54,12 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
             for name, value in trainer.items()
         ),
     ]
+    for stage, key in (("train", "valid_split"), ("test", "split")):
+        named = table_at(tree.values, (stage,)).get(key)
+        checks.append(partial(splits.check, named, key=f"{stage}.{key}"))
     if isinstance(task.get("metrics"), list):
         checks.append(lambda: check_once(task["metrics"], key="task.metrics"))
-    if task.get("use") == "text-classification":
+    if task.get("use") in ("text-classification", "multi-label-classification"):
         checks.append(lambda: check_labels(task.get("labels"), key="task.labels"))
     if model.get("use") == "transformer":
         checks.append(lambda: check_source(model, key="model.checkpoint"))
@@ -67,6 +72,8 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     found += rules_own.problems(tree, catalog)
     found += rules_keeping.problems(tree, catalog)
     found += rules_repeats.problems(tree, catalog)
+    found += rules_tasks.problems(tree, catalog)
+    found += rules_metrics.problems(tree, catalog)
     return found + _argument_problems(trainer, tree, catalog)
 
 
@@ -88,13 +95,16 @@ def _monitors(
     metrics = task.get("metrics", default.default if default else None)
     if not isinstance(metrics, list) or not all(isinstance(name, str) for name in metrics):
         return []
-    names = metric_names(metrics)
+    named = train.get("valid_split", "valid")
+    if not isinstance(named, str | list):
+        return []
+    names = metric_names(rules_tasks.metrics_of(task, metrics), named)
     watched = {"train.monitor": train.get("monitor", "valid/loss")}
     for name, table in table_at(train, ("callbacks",)).items():
         if isinstance(table, Mapping) and table.get("use") in _MONITORING:
             watched[f"train.callbacks.{name}.monitor"] = table.get("monitor")
     return [
-        partial(check_monitor, monitor, names, key=key)
+        partial(check_monitor, splits.watched(monitor, named), names, key=key)
         for key, monitor in watched.items()
         if isinstance(monitor, str)
     ]
@@ -241,14 +251,16 @@ def check_monitor(monitor: str, names: Sequence[str], *, key: str) -> None:
         raise DataError(message, key=key, hint=near if near.startswith("did") else None)
 
 
-def metric_names(metrics: Iterable[str]) -> list[str]:
+def metric_names(metrics: Iterable[str], valid_split: str | list[str] = "valid") -> list[str]:
     """The names under which a run reports losses and the task's metrics."""
-    return ["train/loss", "valid/loss", *(f"valid/{name}" for name in metrics)]
+    each = ["loss", *metrics]
+    places = splits.places(valid_split, "valid").values() or ["valid"]
+    return ["train/loss", *(f"{place}/{name}" for place in places for name in each)]
 
 
 def resolve_mode(monitor: str, mode: str = "auto") -> str:
-    """`min` or `max`: with `auto` losses and errors should fall, everything else should rise."""
+    """`min` or `max`: with `auto` losses, errors and distances should fall, everything else should rise."""
     if mode != "auto":
         return mode
     name = monitor.rpartition("/")[2].lower()
-    return "min" if "loss" in name or "error" in name else "max"
+    return "min" if any(word in name for word in ("loss", "error", "distance")) else "max"

@@ -120,7 +120,8 @@ def describe(run: Run, request: Request, records: Mapping[str, Record], used: li
     needed = request.graph.upto(nodes).nodes if nodes else {}
     inputs = {
         name: {"fingerprint": records[name].fingerprint, "digest": records[name].digest,
-               "op": records[name].op, "files": records[name].parts.get("files", {})}
+               "op": records[name].op, "files": records[name].parts.get("files", {}),
+               "columns": records[name].summary.get("schema", {})}
         for name in needed
     }  # fmt: skip
     manifest.describe(

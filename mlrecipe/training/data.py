@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Task
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec, TrainSpec
 from mlrecipe.training.batching import widths
 from mlrecipe.training.batching.arithmetic import arithmetic
@@ -36,7 +37,7 @@ class TrainData(pl.LightningDataModule):
         spec: TrainSpec,
         seed: int,
         train: Dataset,
-        valid: Dataset | None,
+        valid: Sequence[Dataset] = (),
         drawing: Drawing | None = None,
         world_size: int = 1,
     ) -> None:
@@ -47,7 +48,7 @@ class TrainData(pl.LightningDataModule):
             spec: how the recipe wants them batched.
             seed: of their order.
             train: encoded rows.
-            valid: encoded rows, or None.
+            valid: encoded rows of each split to validate on.
             drawing: which of the train rows an epoch sees; by default each once.
             world_size: processes that share the batches.
 
@@ -87,12 +88,9 @@ class TrainData(pl.LightningDataModule):
         return _loader(rows, self.batches)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        """Every row once, rows of like length together."""
-        if self._valid is None:
-            return []
-        lengths, size = self._task.lengths(self._valid), self._spec.eval_batch_size
-        rows = Rows(self._valid, self._task.collate, lengths=lengths)
-        return _loader(rows, self._dealt(SortedBatches(lengths, batch_size=size)))
+        """Every row of each split once, rows of like length together; of several splits a loader each."""
+        loaders = [self._val_loader(rows) for rows in self._valid]
+        return loaders[0] if len(loaders) == 1 else loaders
 
     def sample(self) -> Batch:
         """The first batch of the first epoch, which is not counted."""
@@ -114,6 +112,12 @@ class TrainData(pl.LightningDataModule):
     def _rank(self) -> int:
         """Number of this process, which is known once there are others."""
         return 0 if self.trainer is None else self.trainer.global_rank
+
+    def _val_loader(self, valid: Dataset) -> DataLoader[Any]:
+        lengths = self._task.lengths(valid)
+        rows = Rows(valid, self._task.collate, lengths=lengths)
+        batches = SortedBatches(lengths, batch_size=self._spec.eval_batch_size)
+        return _loader(rows, self._dealt(batches))
 
     def _by_tokens(self, drawing: Drawing, seed: int) -> ByTokens:
         spec = self._spec
@@ -161,8 +165,7 @@ test_loader.__test__ = False  # type: ignore[attr-defined]  # not a test for pyt
 
 def splits_of(data: Mapping[str, Dataset], spec: TrainSpec) -> dict[str, Dataset]:
     """The splits to learn from and to validate on, in this order, by their names."""
-    names = [spec.train_split, spec.valid_split] if spec.valid_split else [spec.train_split]
-    return {name: data[name] for name in names}
+    return {name: data[name] for name in (spec.train_split, *splits.names(spec.valid_split))}
 
 
 def _few(lengths: Indices, size: int, *, odd: int) -> Callable[[Indices], int]:

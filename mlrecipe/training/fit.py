@@ -10,11 +10,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 from datasets import Dataset
-from pytorch_lightning.callbacks import EarlyStopping
+from pytorch_lightning.loggers.logger import Logger
 from torch import nn
 
 from mlrecipe import events
 from mlrecipe.interfaces import Model, Task
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training import adalora, compiling, findings, unfreezing, watch
 from mlrecipe.training import trainer as trainers
@@ -36,6 +37,7 @@ from mlrecipe.training.preparing import Plan, build, keyed, prepare, revealed
 from mlrecipe.training.progress import TrainProgress
 from mlrecipe.training.settling import settle
 from mlrecipe.training.signals import Stop
+from mlrecipe.training.stopping import why_stopped
 from mlrecipe.training.watch import Watch
 
 
@@ -79,6 +81,9 @@ class FitReport:
     precision: Mapping[str, str] = field(default_factory=dict)
     """What it was computed in and, where that was chosen by a probe, why."""
 
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each split, the one to learn from first."""
+
     taken: Mapping[str, Any] = field(default_factory=dict)
     """What the task took from the data to learn from them: the weights of its classes."""
 
@@ -121,48 +126,102 @@ def fit(  # noqa: PLR0913 (what a training is made of)
         extra = trainers.make_callbacks(spec, components, folder=folder, names=plan.names)
         loggers = trainers.make_loggers(spec, components, folder=folder)
         pl.seed_everything(seed, verbose=False)
-        network, optimization = _network(task, model, spec, plan, extra, components)
-        kept = frozen.plan(
-            task=task, model=model, network=network, spec=spec, encoded=plan.encoded,
-            callbacks=extra, derive=derive,
-        )  # fmt: skip
-        if kept is not None:
-            task, plan = kept.task, replace(plan, encoded=kept.encoded)
-        learner = Learner(task=task, head=plan.head, network=network, optimization=optimization)
-        checkpoints = Checkpoints(
-            folder / "checkpoints", model.save, plan.head, monitor=spec.monitor,
-            mode=resolve_mode(spec.monitor, spec.mode), top_k=spec.top_k,
-            save_every=spec.save_every, stop=stop,
-        )  # fmt: skip
-        progress = TrainProgress()
-        keeper = resume.Resume.of(folder, spec, stop=stop, loggers=loggers)
+        made = _make(task, model, spec, plan, extra, components, derive=derive)
+        about = _surround(model, spec, plan, folder=folder, stop=stop, loggers=loggers)
         trainer = trainers.make_trainer(
             folder=folder, loggers=loggers, **trainers.train_arguments(spec),
-            callbacks=[keeper, progress, Watch(folder / watch.FOLDER), *extra, checkpoints],
+            callbacks=[about.keeper, about.progress, Watch(folder / watch.FOLDER), *extra,
+                       about.checkpoints],
         )  # fmt: skip
-        loaded = TrainData(
-            task=task, spec=spec, seed=seed,
-            train=plan.encoded[spec.train_split], valid=plan.encoded.get(spec.valid_split),
-            drawing=plan.drawing, world_size=trainer.world_size,
-        )  # fmt: skip
-        _settle_steps(trainer, spec, loaded, network)
-        chosen = precision.settle(
-            trainer, spec, task=task, network=network, sample=loaded.sample, folder=folder
-        )
-        if kept is not None:
-            rows = len(plan.encoded[spec.train_split])
-            kept.settle(trainer, network, pays=frozen.pays(spec, rows))
-        facts = _facts(spec, network, trainer, plan, accumulation=loaded.accumulation)
+        loaded = _load(made, spec, trainer, seed=seed)
+        chosen = _settle(made, spec, trainer, loaded, folder=folder)
+        facts = _facts(spec, made.network, trainer, made.plan, accumulation=loaded.accumulation)
         events.emit(events.StageStarted("train", facts))
         if trainer.is_global_zero:
             warn()
-        progress.fill = loaded.fill
-        keeper.watch(fill=loaded.fill)
-        with compiling.compiled(network, wanted=spec.compile):
-            trainers.run(lambda: keeper.fit(trainer, learner, loaded, state))
-    seconds = keeper.clock.seconds
-    report = _report(trainer, spec, checkpoints, progress, loaded, seconds=seconds)
-    return replace(report, taken=taken, precision=precision.facts(trainer, chosen))
+        about.progress.fill = loaded.fill
+        about.keeper.watch(fill=loaded.fill)
+        with compiling.compiled(made.network, wanted=spec.compile):
+            trainers.run(lambda: about.keeper.fit(trainer, made.learner, loaded, state))
+    report = _report(trainer, spec, about, loaded)
+    rows_of = {name: len(rows) for name, rows in made.plan.encoded.items()}
+    return replace(report, taken=taken, rows=rows_of, precision=precision.facts(trainer, chosen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What learns, and the task and the rows that it learns from: those of the layers that are not frozen."""
+
+    task: Task
+    plan: Plan
+    network: nn.Module
+    learner: Learner
+    kept: frozen.Frozen | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What is about a training: it keeps, counts, and takes up again."""
+
+    keeper: resume.Resume
+    progress: TrainProgress
+    checkpoints: Checkpoints
+
+
+def _make(
+    task: Task, model: Model, spec: TrainSpec, plan: Plan, extra: list[pl.Callback],
+    components: Components, *, derive: frozen.Derive | None,
+) -> _Made:  # fmt: skip
+    network, optimization = _network(task, model, spec, plan, extra, components)
+    kept = frozen.plan(
+        task=task, model=model, network=network, spec=spec, encoded=plan.encoded,
+        callbacks=extra, derive=derive,
+    )  # fmt: skip
+    if kept is not None:
+        task, plan = kept.task, replace(plan, encoded=kept.encoded)
+    learner = Learner(
+        task=task, head=plan.head, network=network, optimization=optimization,
+        valid=list(splits.places(spec.valid_split, "valid").values()),
+    )  # fmt: skip
+    return _Made(task=task, plan=plan, network=network, learner=learner, kept=kept)
+
+
+def _surround(
+    model: Model, spec: TrainSpec, plan: Plan, *, folder: Path, stop: Stop, loggers: list[Logger]
+) -> _About:
+    checkpoints = Checkpoints(
+        folder / "checkpoints", model.save, plan.head, monitor=spec.monitor,
+        mode=resolve_mode(spec.monitor, spec.mode), top_k=spec.top_k,
+        save_every=spec.save_every, stop=stop,
+    )  # fmt: skip
+    return _About(
+        keeper=resume.Resume.of(folder, spec, stop=stop, loggers=loggers),
+        progress=TrainProgress(valid=splits.places(spec.valid_split, "valid").values()),
+        checkpoints=checkpoints,
+    )
+
+
+def _load(made: _Made, spec: TrainSpec, trainer: pl.Trainer, *, seed: int) -> TrainData:
+    encoded = made.plan.encoded
+    return TrainData(
+        task=made.task, spec=spec, seed=seed, train=encoded[spec.train_split],
+        valid=[encoded[name] for name in splits.names(spec.valid_split)],
+        drawing=made.plan.drawing, world_size=trainer.world_size,
+    )  # fmt: skip
+
+
+def _settle(
+    made: _Made, spec: TrainSpec, trainer: pl.Trainer, loaded: TrainData, *, folder: Path
+) -> precision.Choice | None:
+    """Settle what only a Trainer with its data can: steps, precision, what is kept of frozen layers."""
+    _settle_steps(trainer, spec, loaded, made.network)
+    chosen = precision.settle(
+        trainer, spec, task=made.task, network=made.network, sample=loaded.sample, folder=folder
+    )
+    if made.kept is not None:
+        rows = len(made.plan.encoded[spec.train_split])
+        made.kept.settle(trainer, made.network, pays=frozen.pays(spec, rows))
+    return chosen
 
 
 def _network(
@@ -212,16 +271,14 @@ def _facts(
 def _report(
     trainer: pl.Trainer,
     spec: TrainSpec,
-    checkpoints: Checkpoints,
-    progress: TrainProgress,
+    about: _About,
     loaded: TrainData,
-    *,
-    seconds: float,
 ) -> FitReport:
+    checkpoints, progress = about.checkpoints, about.progress
     return FitReport(
         epochs=trainer.current_epoch,
         steps=trainer.global_step,
-        seconds=seconds,
+        seconds=about.keeper.clock.seconds,
         best_metrics=checkpoints.best_metrics,
         best_value=checkpoints.best_value,
         best_step=checkpoints.best_step or 0,
@@ -233,21 +290,3 @@ def _report(
         checkpoints=checkpoints.kept,
         model_folder=checkpoints.best,
     )
-
-
-def why_stopped(trainer: pl.Trainer, spec: TrainSpec, checkpoints: Checkpoints) -> str:
-    """A sentence that says why training ended."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
-            times = callback.wait_count
-            return (
-                f"stopped early at step {trainer.global_step}: {callback.monitor} has not improved "
-                f"on {float(callback.best_score):.4g} in {times} "
-                f"{'validation' if times == 1 else 'validations'}; best "
-                f"checkpoint at step {checkpoints.best_step}"
-            )
-    if spec.max_steps is not None and trainer.global_step >= spec.max_steps:
-        return f"reached max_steps, {spec.max_steps}"
-    if trainer.current_epoch >= spec.epochs:
-        return f"finished {spec.epochs} {'epoch' if spec.epochs == 1 else 'epochs'}"
-    return f"a callback ended it at step {trainer.global_step}"

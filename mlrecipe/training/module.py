@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, Metric
 
 from mlrecipe import events
-from mlrecipe.interfaces import Head, StepOutput, Task
+from mlrecipe.interfaces import Head, Predicting, StepOutput, Task
 from mlrecipe.training.data import TrainData
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.dealing import counts
 from mlrecipe.training.optimization import Optimization, check_closure
 from mlrecipe.training.schedules import warn_of_warmup
+from mlrecipe.training.sets import TestSet
 from mlrecipe.training.watch import Collapse
 
 
@@ -62,15 +63,32 @@ class Learner(pl.LightningModule):
         head: Head,
         network: nn.Module,
         optimization: Optimization | None = None,
+        valid: Sequence[str] = ("valid",),
+        tested: Sequence[TestSet] = (),
     ) -> None:
+        """Train, validate and test.
+
+        Args:
+            task: whose step it is.
+            head: what the network puts out.
+            network: with weights.
+            optimization: how they are updated; None: they are only tested.
+            valid: what is before the `/` of the metrics of each split to validate on.
+            tested: the splits to test on.
+        """
         super().__init__()
         self.network = network
         self._task = task
         self._optimization = optimization
         self.newest_loss: Tensor | None = None
         self.train_loss = MeanMetric()
-        self.valid_meters = Meters(task.meters(head), head.labels)
-        self.test_meters = Meters(task.meters(head), head.labels)
+        self._valid = list(valid)
+        self._tested = list(tested)
+        # One of each split; those without labels have none.
+        self.valid_meters = nn.ModuleList(_meters(task, head) for _ in valid)
+        self.test_meters = nn.ModuleDict(
+            {str(i): _meters(task, head) for i, each in enumerate(tested) if each.is_labelled}
+        )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """The batch's loss, as much of it as makes its step follow the mean over the step's rows."""
@@ -90,30 +108,46 @@ class Learner(pl.LightningModule):
             loss = distributed.mean(self.trainer, loss, weight=rows)
         self.log("train/loss", loss, batch_size=rows)
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(
+        self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
         """Count one batch, unless it is here only so that all processes make equally many steps."""
         output = self._task.step(self.network, batch)
-        if counts(self.trainer.val_dataloaders, batch_idx):
-            self.valid_meters.update(output)
+        if counts(self.trainer.val_dataloaders, batch_idx, number=dataloader_idx):
+            self._meters_of(self.valid_meters[dataloader_idx]).update(output)
 
     def on_validation_epoch_end(self) -> None:
-        """Report `valid/loss` and the metrics, before any callback looks at them."""
-        self.log_dict(
-            {f"valid/{name}": value for name, value in self.valid_meters.collect().items()}
-        )
-        self.valid_meters.collapse.conclude(self.trainer, "valid")
+        """Report each split's loss and metrics, before any callback looks at them."""
+        for place, meters in zip(self._valid, self.valid_meters, strict=True):
+            self._report(place, meters)
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Count one batch, if it does count, and hand on its scores and targets."""
-        output = self._task.step(self.network, batch)
-        if counts(self.trainer.test_dataloaders, batch_idx):
-            self.test_meters.update(output)
+    def test_step(
+        self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0
+    ) -> dict[str, Tensor | None]:
+        """Count one batch, if it does count, and hand on its scores and, where it has any, targets."""
+        tested = self._tested[dataloader_idx]
+        if not tested.is_labelled:
+            assert isinstance(tested.task, Predicting)
+            return {"scores": tested.task.scores(self.network, batch), "targets": None}
+        output = tested.task.step(self.network, batch)
+        if counts(self.trainer.test_dataloaders, batch_idx, number=dataloader_idx):
+            self._meters_of(self.test_meters[str(dataloader_idx)]).update(output)
         return {"scores": output.scores, "targets": output.targets}
 
     def on_test_epoch_end(self) -> None:
-        """Report `test/loss` and the metrics."""
-        self.log_dict({f"test/{name}": value for name, value in self.test_meters.collect().items()})
-        self.test_meters.collapse.conclude(self.trainer, "test")
+        """Report each split's loss and metrics."""
+        for number, meters in self.test_meters.items():
+            self._report(self._tested[int(number)].place, meters)
+
+    def _report(self, place: str, module: nn.Module) -> None:
+        meters = self._meters_of(module)
+        self.log_dict({f"{place}/{name}": value for name, value in meters.collect().items()})
+        meters.collapse.conclude(self.trainer, place)
+
+    @staticmethod
+    def _meters_of(module: nn.Module) -> Meters:
+        assert isinstance(module, Meters)
+        return module
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Log the learning rate with which the batch is learnt."""
@@ -141,3 +175,7 @@ class Learner(pl.LightningModule):
         if rates is not None:
             events.emit(events.Note(rates))
         warn_of_warmup(optimization.scheduler.params.get("warmup", 0), steps)
+
+
+def _meters(task: Task, head: Head) -> Meters:
+    return Meters(task.meters(head), head.labels)

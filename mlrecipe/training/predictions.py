@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,43 +16,69 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlrecipe.errors import TrainingError
+from mlrecipe.interfaces import Head
 
 _KINDS: Mapping[str, pa.DataType] = {
     "regression": pa.float32(), "multi_label_classification": pa.list_(pa.string()),
 }  # fmt: skip
-_THRESHOLD = 0.5
-"""A text has a label, of those of which it may have several, from this probability on."""
 
 
-def schema(problem_type: str) -> pa.Schema:
+def schema(problem_type: str, *, outputs: Iterable[str] = ()) -> pa.Schema:
     """The columns: of one label each its name, of several a list of names, of a number the number.
 
-    `probabilities`, for a number the scores, are in the order of the label names in the metadata `labels`, a
-    JSON list.
+    Of several outputs a struct, column → name. `label` is null where a row has none. `probabilities`, for a
+    number the scores, are in the order of the label names in the metadata `labels`, a JSON list.
     """
-    kind = _KINDS.get(problem_type, pa.string())
+    kind = _kind(problem_type, outputs)
     return pa.schema(
         {"row": pa.int64(), "label": kind, "prediction": kind,
          "probabilities": pa.list_(pa.float32())}
     )  # fmt: skip
 
 
+def decided(head: Head, scores: NDArray[Any]) -> pa.Array:
+    """The prediction for each row of scores, (rows, labels): what the column `prediction` holds."""
+    if head.problem_type == "regression":
+        return pa.array(scores.reshape(-1), pa.float32())
+    if head.problem_type == "multi_label_classification":
+        return _several(scores > head.threshold, head.labels)
+    if head.outputs:
+        ids = [scores[:, part].argmax(1) for part in parts(head).values()]
+        return _structs(np.stack(ids, axis=1), head)
+    return pa.array(head.labels, pa.string()).take(pa.array(scores.argmax(1)))
+
+
+def given(head: Head, targets: NDArray[Any]) -> pa.Array:
+    """The targets of rows as the column `label` holds them."""
+    if head.problem_type == "regression":
+        return pa.array(targets.reshape(-1), pa.float32())
+    if head.problem_type == "multi_label_classification":
+        return _several(targets > 0, head.labels)
+    if head.outputs:
+        return _structs(targets, head)
+    return pa.array(head.labels, pa.string()).take(pa.array(targets))
+
+
+def parts(head: Head) -> dict[str, slice]:
+    """Of a head with several outputs: column → its places among the scores."""
+    ends = np.cumsum([len(labels) for labels in head.outputs.values()]).tolist()
+    starts = [0, *ends[:-1]]
+    return {
+        column: slice(start, end)
+        for column, start, end in zip(head.outputs, starts, ends, strict=True)
+    }
+
+
 class Predictions:
     """An Arrow IPC stream that takes its name once it is whole; rows come in their order."""
 
-    def __init__(
-        self,
-        path: Path,
-        labels: Sequence[str],
-        *,
-        problem_type: str = "single_label_classification",
-    ) -> None:
+    def __init__(self, path: Path, head: Head) -> None:
         self.rows = 0
         self._path = path
         self._part = path.with_name(f".{path.name}.part")
-        self._names = pa.array(list(labels), pa.string())
-        self._problem_type = problem_type
-        self._schema = schema(problem_type).with_metadata({"labels": json.dumps(list(labels))})
+        self._head = head
+        columns = schema(head.problem_type, outputs=head.outputs)
+        self._schema = columns.with_metadata({"labels": json.dumps(list(head.labels))})
 
     def __enter__(self) -> Predictions:
         self._file = self._part.open("wb")
@@ -72,35 +98,42 @@ class Predictions:
         else:
             self._part.unlink(missing_ok=True)
 
-    def add(self, scores: Tensor, targets: Tensor, *, rows: NDArray[np.int64]) -> None:
-        """Write rows with their numbers, (rows,): probabilities, (rows, labels), and label ids, (rows,).
-
-        Where a row has several labels the targets are 0 and 1, (rows, labels); a number's are (rows,).
-        """
+    def add(self, scores: Tensor, targets: Tensor | None, *, rows: NDArray[np.int64]) -> None:
+        """Write rows with their numbers, (rows,), and what `StepOutput` has of them; no targets: no labels."""
         probabilities = scores.float().cpu().numpy().reshape(len(rows), -1)
         count, width = probabilities.shape
         offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
+        predicted = decided(self._head, probabilities)
         columns = [
             pa.array(rows, pa.int64()),
-            *self._answers(targets.cpu().numpy(), probabilities),
+            pa.nulls(count, predicted.type) if targets is None
+            else given(self._head, targets.cpu().numpy()),
+            predicted,
             pa.ListArray.from_arrays(pa.array(offsets), pa.array(probabilities.reshape(-1))),
-        ]
+        ]  # fmt: skip
         self._stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
         self.rows += count
 
-    def _answers(self, targets: NDArray[Any], scores: NDArray[Any]) -> list[pa.Array]:
-        """The columns `label` and `prediction`."""
-        if self._problem_type == "regression":
-            return [pa.array(each.reshape(-1), pa.float32()) for each in (targets, scores)]
-        if self._problem_type == "multi_label_classification":
-            return [self._several(each >= _THRESHOLD) for each in (targets, scores)]
-        return [self._names.take(pa.array(targets)), self._names.take(pa.array(scores.argmax(1)))]
 
-    def _several(self, has: NDArray[np.bool_]) -> pa.Array:
-        """The names of each row's labels."""
-        ends = np.concatenate([[0], has.sum(axis=1).cumsum()]).astype(np.int32)
-        names = self._names.take(pa.array(has.nonzero()[1]))
-        return pa.ListArray.from_arrays(pa.array(ends), names)
+def _kind(problem_type: str, outputs: Iterable[str]) -> pa.DataType:
+    columns = [pa.field(name, pa.string()) for name in outputs]
+    return pa.struct(columns) if columns else _KINDS.get(problem_type, pa.string())
+
+
+def _several(has: NDArray[np.bool_], labels: Sequence[str]) -> pa.Array:
+    """The names of each row's labels."""
+    ends = np.concatenate([[0], has.sum(axis=1).cumsum()]).astype(np.int32)
+    names = pa.array(labels, pa.string()).take(pa.array(has.nonzero()[1]))
+    return pa.ListArray.from_arrays(pa.array(ends), names)
+
+
+def _structs(ids: NDArray[Any], head: Head) -> pa.Array:
+    """Of ids, (rows, outputs), each output's label by its column."""
+    columns = [
+        pa.array(labels, pa.string()).take(pa.array(ids[:, number]))
+        for number, labels in enumerate(head.outputs.values())
+    ]
+    return pa.StructArray.from_arrays(columns, names=list(head.outputs))
 
 
 def part(path: Path, rank: int) -> Path:

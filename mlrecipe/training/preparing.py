@@ -12,6 +12,7 @@ from torch import nn
 
 from mlrecipe.errors import DataError, did_you_mean
 from mlrecipe.interfaces import Head, Model, Task
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.deferred import reveal
 from mlrecipe.recipe.schema import Component, TrainSpec
 from mlrecipe.training.batching.drawing import Drawing, make_drawing
@@ -34,15 +35,23 @@ class Plan:
 
 
 def revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
-    """The spec with secrets and the run's folder put in."""
+    """The spec with secrets and the run's folder put in, and with what is monitored by its own name."""
 
     def shown(component: Component) -> Component:
         return replace(component, params=reveal(component.params, run_dir=str(folder)))
 
+    def watching(component: Component) -> Component:
+        monitor = component.params.get("monitor")
+        if not isinstance(monitor, str):
+            return component
+        meant = splits.watched(monitor, spec.valid_split)
+        return replace(component, params={**component.params, "monitor": meant})
+
     return replace(
         spec, optimizer=shown(spec.optimizer), scheduler=shown(spec.scheduler),
         trainer=reveal(spec.trainer, run_dir=str(folder)),
-        callbacks={name: shown(component) for name, component in spec.callbacks.items()},
+        monitor=splits.watched(spec.monitor, spec.valid_split),
+        callbacks={name: watching(shown(component)) for name, component in spec.callbacks.items()},
         loggers={name: shown(component) for name, component in spec.loggers.items()},
     )  # fmt: skip
 
@@ -53,14 +62,14 @@ def prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> Plan:
     Raises:
         DataError: data and task do not fit each other; `key` is the recipe's own.
     """
-    splits = _require_splits(data, spec)
+    used = _require_splits(data, spec)
     with keyed("task"):
-        head = task.head(splits)
-        names = metric_names(task.meters(head))
+        head = task.head(used)
+        names = metric_names(task.meters(head), spec.valid_split)
         check_monitor(spec.monitor, names, key="train.monitor")
-        encoded = {name: task.encode(rows, head, split=name) for name, rows in splits.items()}
+        encoded = {name: task.encode(rows, head, split=name) for name, rows in used.items()}
     train = spec.train_split
-    drawing = make_drawing(spec, task, encoded[train], splits[train])
+    drawing = make_drawing(spec, task, encoded[train], used[train])
     if spec.device_batch_size is None and spec.batching != "tokens":
         check_validations(spec, batches=-(-drawing.rows // spec.batch_size))
     return Plan(head=head, names=names, encoded=encoded, drawing=drawing)
@@ -104,6 +113,7 @@ def require_split(data: Mapping[str, Dataset], name: str, *, key: str) -> Datase
 
 def _require_splits(data: Mapping[str, Dataset], spec: TrainSpec) -> dict[str, Dataset]:
     require_split(data, spec.train_split, key="train.train_split")
-    if spec.valid_split:
-        require_split(data, spec.valid_split, key="train.valid_split")
+    splits.check(spec.valid_split, key="train.valid_split")
+    for name in splits.names(spec.valid_split):
+        require_split(data, name, key="train.valid_split")
     return splits_of(data, spec)

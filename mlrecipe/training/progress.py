@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,12 +23,14 @@ class TrainProgress(pl.Callback):
 
     unit = "steps"
 
-    def __init__(self, *, fill: Fill | None = None) -> None:
+    def __init__(self, *, fill: Fill | None = None, valid: Iterable[str] = ("valid",)) -> None:
+        """Tell of the metrics whose names have one of `valid` before the `/`."""
         self.train_seconds = 0.0
         self.rows_seen = 0
         self.fill = fill
         """Counts the tokens, where somebody does."""
 
+        self._valid = tuple(valid)
         self._values: dict[str, float] = {}
         self._total: int | None = 0
         self._epoch_started = 0.0
@@ -94,7 +97,8 @@ class TrainProgress(pl.Callback):
     def _conclude(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, float]:
         """The epoch's metrics, with its mean loss per row."""
         mean: Any = pl_module.train_loss
-        metrics = {k: v for k, v in metrics_of(trainer).items() if k.startswith("valid/")}
+        starts = tuple(f"{place}/" for place in self._valid)
+        metrics = {k: v for k, v in metrics_of(trainer).items() if k.startswith(starts)}
         metrics = {"train/loss": float(mean.compute()), **metrics}
         mean.reset()
         return metrics
@@ -130,7 +134,7 @@ class TestProgress(pl.Callback):
         batch_idx: int, dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
         """Tell of the batch."""
-        self._done += len(outputs["targets"])
+        self._done += len(outputs["scores"])
         events.emit(events.Progress(self._done, self._rows, "rows"))
 
 

@@ -19,6 +19,7 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Classes, Task
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec, TrainSpec
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
@@ -31,6 +32,9 @@ PREDICTIONS = "left-out.arrow"
 """File of a run: predictions of the rows that its fold left out, with their numbers in the train split."""
 
 _SAME_MACHINE = ("accelerator", "precision")
+_RATE = "lr-"
+"""Begins what Lightning's `LearningRateMonitor` calls a learning rate."""
+
 _KEY = 0xF01D
 """Keeps the draw of folds apart from what else is drawn by the same seed."""
 
@@ -41,6 +45,8 @@ def part(
     task: Task, spec: TrainSpec, data: Mapping[str, Dataset], *, seed: int
 ) -> Mapping[str, Dataset]:
     """The splits with which a fold is trained: its rows of the train split are those to validate on.
+
+    With several splits to validate on they are the first; the others stay as they are.
 
     Raises:
         DataError: there are fewer rows than folds.
@@ -53,7 +59,7 @@ def part(
     return {
         **data,
         spec.train_split: _take(rows, np.flatnonzero(~left_out)),
-        spec.valid_split: _take(rows, np.flatnonzero(left_out)),
+        _fold_split(spec): _take(rows, np.flatnonzero(left_out)),
     }
 
 
@@ -105,7 +111,7 @@ def predict_left_out(
     try:
         run_test(
             task=task, model=stages.make(request, "model", recipe.model),
-            spec=TestSpec(split=spec.valid_split, batch_size=spec.eval_batch_size),
+            spec=TestSpec(split=_fold_split(spec), batch_size=spec.eval_batch_size),
             data=part(task, spec, data, seed=seed), checkpoint=run.checkpoint("best"),
             folder=folder,
             trainer={k: v for k, v in spec.trainer.items() if k in _SAME_MACHINE},
@@ -126,8 +132,12 @@ def gather(runs: Sequence[Run], path: Path) -> None:
 
 
 def summary(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
-    """Metric → mean, standard deviation (of a sample) and the values, of what all members report."""
-    names = [name for name in values[0] if all(name in each for each in values)]
+    """Metric → mean, standard deviation (of a sample) and the values, of what all members report.
+
+    Learning rates, which a `LearningRateMonitor` logs beside a module's metrics, are none.
+    """
+    names = [name for name in values[0] if all(name in each for each in values)
+             and not name.startswith(_RATE)]  # fmt: skip
     found = {}
     for name in names:
         each = [float(metrics[name]) for metrics in values]
@@ -140,6 +150,11 @@ def read_metrics(run: Run) -> dict[str, float]:
     """What a run's `metrics.json` says."""
     found: dict[str, float] = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
     return found
+
+
+def _fold_split(spec: TrainSpec) -> str:
+    """The split that a fold takes the place of; the recipe was checked to have one."""
+    return splits.names(spec.valid_split)[0]
 
 
 def _take(rows: Dataset, numbers: Rows) -> Dataset:

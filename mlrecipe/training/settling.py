@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 
 from mlrecipe import events
-from mlrecipe.interfaces import Settling, Task
+from mlrecipe.interfaces import Head, Headed, Settling, Task
 from mlrecipe.recipe.schema import TrainSpec
 
 
@@ -22,6 +22,11 @@ def settle(
     for name, values in taken.items():
         events.emit(events.Note(f"{name.replace('_', ' ')}: {_shown(values)}"))
     return settled, taken
+
+
+def of_head(task: Task, head: Head) -> Task:
+    """The task as a checkpoint's head has it, before other rows are encoded."""
+    return task.of(head) if isinstance(task, Headed) else task
 
 
 def _shown(values: Any) -> str:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlrecipe import events
 from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated
 from mlrecipe.pipeline import stages
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.own import is_module
-from mlrecipe.runs import manifest
+from mlrecipe.runs import card, manifest
 from mlrecipe.runs.run import Run, create
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
@@ -79,17 +81,19 @@ def train(
         options = {"state": str(state)} if state is not None else {}
         with distributed.stage(lambda: order_of("train", run, request, records, **options)):
             report = learn(seed=seed, folder=run.folder, state=state, stop=stop)
-        manifest.conclude(run, metrics=_best_metrics(report), outputs=report.checkpoints)
+        metrics = _best_metrics(report, recipe.train.valid_split)
+        manifest.conclude(run, metrics=metrics, outputs=report.checkpoints)
     outcome = {
         "steps": report.steps, "epochs": report.epochs, "seconds": round(report.seconds, 3),
         "stopped": report.stopped, "best_step": report.best_step,
         "examples_per_second": round(report.examples_per_second, 1),
-        **report.precision, **report.taken,
+        **report.precision, **report.taken, **({"splits": dict(report.rows)} if report.rows else {}),
     }  # fmt: skip
     if report.batch_fill is not None:
         outcome["batch_fill"] = round(report.batch_fill, 4)
     done = run.finish("finished", **outcome)
     takeup.forget(run)
+    _describe(done)
     if stop.asked is not None:  # in its last step: what was to follow does not
         stop.obey()
     return Trained(run=done, report=report)
@@ -116,7 +120,9 @@ def test(
     with blaming("testing", request):
         judge = judging(request, records, store)
     weights = parent.checkpoint(checkpoint or recipe.test.checkpoint)
-    facts = {"parent": parent.id, "checkpoint": weights.name, "split": recipe.test.split}
+    facts: dict[str, Any] = {
+        "parent": parent.id, "checkpoint": weights.name, "split": recipe.test.split,
+    }  # fmt: skip
     if is_module(request.loaded.values, request.catalog):
         del facts["split"]
     print_ = stages.test_fingerprint(request, records, parent.id)
@@ -130,9 +136,12 @@ def test(
             lambda: order_of("test", run, request, records, checkpoint=str(weights))
         ):
             report = judge(checkpoint=weights, folder=run.folder)
-        outputs = {"predictions": report.predictions} if report.predictions else {}
+        outputs = {path.stem: path for path in report.predictions.values()}
         manifest.conclude(run, metrics=report.metrics, outputs=outputs)
-    done = run.finish("finished", rows=report.rows, seconds=round(report.seconds, 3))
+    done = run.finish(
+        "finished", rows=report.rows, seconds=round(report.seconds, 3), **_splits(report)
+    )
+    _describe(parent)
     return Tested(run=done, report=report)
 
 
@@ -163,11 +172,27 @@ def _state(order: Order) -> Path | None:
     return None if state is None else Path(state)
 
 
-def _best_metrics(report: FitReport) -> dict[str, float]:
+def _best_metrics(report: FitReport, valid_split: str | list[str]) -> dict[str, float]:
     """What is known of the best checkpoint: its validation, or the training's loss where there was none."""
     metrics = dict(report.best_metrics)
-    valid = {name: value for name, value in metrics.items() if name.startswith("valid/")}
+    starts = tuple(f"{place}/" for place in splits.places(valid_split, "valid").values())
+    valid = {name: value for name, value in metrics.items() if name.startswith(starts)}
     return valid or metrics
+
+
+def _splits(report: TestReport) -> dict[str, Any]:
+    """What a test's record says of the splits."""
+    unlabelled = {"unlabelled": list(report.unlabelled)} if report.unlabelled else {}
+    return {"splits": dict(report.splits), **unlabelled} if report.splits else {}
+
+
+def _describe(run: Run) -> None:
+    """Write a train run's model card anew; a run is no worse for having none."""
+    try:
+        card.write(run)
+    except OSError as error:
+        text = f"cannot write the model card of {run.id}: {error.strerror}"
+        events.emit(events.Note(text, "warning"))
 
 
 @contextmanager

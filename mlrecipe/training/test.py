@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from datasets import Dataset
+from torch import nn
 
 from mlrecipe import events
 from mlrecipe.interfaces import Head, Model, Task
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.checks import check_trainer
@@ -25,8 +27,11 @@ from mlrecipe.training.frozen import layers as frozen
 from mlrecipe.training.keeping.checkpoints import metrics_of, read_record
 from mlrecipe.training.module import Learner
 from mlrecipe.training.predictions import Predictions, merge, part
-from mlrecipe.training.preparing import keyed, require_split
+from mlrecipe.training.preparing import keyed
 from mlrecipe.training.progress import TestProgress
+from mlrecipe.training.reporting import report as reporting
+from mlrecipe.training.sets import TestSet, test_sets, unlabelled
+from mlrecipe.training.settling import of_head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +41,25 @@ class TestReport:
     __test__ = False  # not a test class for pytest
 
     metrics: Mapping[str, float]
-    """`test/loss` and `test/…` for each metric of the task."""
+    """`test/loss` and `test/…` for each metric of the task; of several splits under their own names.
+
+    Splits without labels have none."""
 
     rows: int
-    """Rows tested."""
+    """Rows tested, of all splits."""
 
     seconds: float
     """Wall-clock time, loading of the model left out."""
 
-    predictions: Path | None
-    """Arrow stream with row, label, prediction and probabilities; None for a module of the user's own."""
+    predictions: Mapping[str, Path]
+    """Split → Arrow stream with row, label, prediction and probabilities; none for a module of the user's
+    own."""
+
+    splits: Mapping[str, int] = field(default_factory=dict)
+    """Split → its rows, in the recipe's order."""
+
+    unlabelled: Sequence[str] = ()
+    """Those of the splits that have no labels: their rows were only predicted."""
 
 
 def test(
@@ -59,85 +73,104 @@ def test(
     trainer: Mapping[str, Any] | None = None,
     derive: frozen.Derive | None = None,
 ) -> TestReport:
-    """Test a checkpoint on a split; `predictions.arrow` and `metrics.json` go into `folder`.
+    """Test a checkpoint on one split or several; predictions and `metrics.json` go into `folder`.
 
-    Labels go by the names that the checkpoint was trained with. `trainer` holds arguments of
-    Lightning's Trainer. Several processes take the batches in turn; the first puts together what they give.
-    `derive` keeps the outputs of a frozen encoder.
+    Labels go by the names that the checkpoint was trained with; a split without any is predicted. `trainer`
+    holds arguments of Lightning's Trainer. Several processes take the batches in turn; the first puts
+    together what they give. `derive` keeps the outputs of a frozen encoder.
 
     Raises:
-        DataError: the split is missing or does not fit the checkpoint; `key` is the recipe's own.
+        DataError: a split is missing or does not fit the checkpoint; `key` is the recipe's own.
         TrainingError: there is no checkpoint, or it is damaged.
     """
     check_trainer(trainer or {}, trainers.TRAINER_ARGUMENTS)
-    rows = require_split(data, spec.split, key="test.split")
     head = read_record(checkpoint).head
+    task = of_head(task, head)
     with keyed("task", data="test.data"):
-        encoded = task.encode(rows, head, split=spec.split)
+        sets = test_sets(task, spec.split, data, head)
     with trainers.quiet(), keyed("task", data="test.data"):
         network = model.load(checkpoint)
-        task.check(network, encoded, split=spec.split)
-        kept = frozen.of_test(
-            task=task, model=model, network=network, rows=encoded, split=spec.split, derive=derive
-        )
-        if kept is not None:
-            task, encoded = kept.task, kept.encoded[spec.split]
-        learner = Learner(task=task, head=head, network=network)
-        keep = _Keep(folder / "predictions.arrow", head)
+        for each in sets:
+            task.check(network, each.rows, split=each.split)
+        sets, kept = _kept(sets, task, model, network, derive)
+        learner = Learner(task=task, head=head, network=network, tested=sets)
+        rows = {each.split: len(each.rows) for each in sets}
+        keep = _Keep([folder / each.file for each in sets], head)
         lightning = trainers.make_trainer(
-            folder=folder, loggers=[], callbacks=[TestProgress(rows=len(rows)), keep],
+            folder=folder, loggers=[], callbacks=[TestProgress(rows=sum(rows.values())), keep],
             **trainers.test_arguments(trainer or {}),
         )  # fmt: skip
         precision.use_kept(lightning, trainer or {}, checkpoint.parents[1])
-        events.emit(events.StageStarted("test", f"{len(rows):,} rows of split {spec.split!r}"))
+        events.emit(events.StageStarted("test", splits.counted(rows)))
+        if (text := unlabelled(sets)) is not None and lightning.is_global_zero:
+            events.emit(events.Note(text))
         started = time.perf_counter()
         if kept is not None:
             kept.settle(lightning, network, pays=True)
-        loader = test_loader(
-            task, spec, encoded, rank=lightning.global_rank, world_size=lightning.world_size
-        )
-        trainers.run(lambda: lightning.test(learner, loader, verbose=False))
+        ranks = {"rank": lightning.global_rank, "world_size": lightning.world_size}
+        loaders = [test_loader(each.task, spec, each.rows, **ranks) for each in sets]
+        trainers.run(lambda: lightning.test(learner, loaders, verbose=False))
     report = TestReport(
-        metrics=metrics_of(lightning), rows=len(rows), seconds=time.perf_counter() - started,
-        predictions=folder / "predictions.arrow",
+        metrics=_ordered(metrics_of(lightning), sets), rows=sum(rows.values()),
+        seconds=time.perf_counter() - started, splits=rows,
+        predictions={each.split: folder / each.file for each in sets},
+        unlabelled=[each.split for each in sets if not each.is_labelled],
     )  # fmt: skip
     if lightning.is_global_zero:
         _write_metrics(report, spec, folder / "metrics.json")
+        reporting.write(folder, report.predictions)
     return report
 
 
 test.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest
 
 
-class _Keep(pl.Callback):
-    """Writes each batch's predictions: a file for each process, then the first makes one of them."""
+def _kept(
+    sets: list[TestSet], task: Task, model: Model, network: nn.Module,
+    derive: frozen.Derive | None,
+) -> tuple[list[TestSet], frozen.Frozen | None]:  # fmt: skip
+    """The sets such that outputs of a frozen encoder are kept, where they can be, and what keeps them."""
+    encoded = {each.split: each.rows for each in sets if each.is_labelled}
+    kept = frozen.of_test(task=task, model=model, network=network, encoded=encoded, derive=derive)
+    if kept is None:
+        return sets, None
+    return [
+        replace(each, task=kept.task, rows=kept.encoded[each.split]) if each.is_labelled else each
+        for each in sets
+    ], kept
 
-    def __init__(self, path: Path, head: Head) -> None:
-        self._path = path
+
+class _Keep(pl.Callback):
+    """Writes each batch's predictions: a file of each split and process, then the first puts them together."""
+
+    def __init__(self, paths: Sequence[Path], head: Head) -> None:
+        self._paths = list(paths)
         self._head = head
         self._open = ExitStack()
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         is_alone = trainer.world_size == 1
-        path = self._path if is_alone else part(self._path, trainer.global_rank)
-        self._predictions = self._open.enter_context(
-            Predictions(path, self._head.labels, problem_type=self._head.problem_type)
-        )
+        self._predictions = [
+            self._open.enter_context(
+                Predictions(path if is_alone else part(path, trainer.global_rank), self._head)
+            )
+            for path in self._paths
+        ]
 
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
         batch_idx: int, dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
-        rows = _batches(trainer).rows(batch_idx)
+        rows = _batches(trainer)[dataloader_idx].rows(batch_idx)
         if len(rows):
-            self._predictions.add(outputs["scores"], outputs["targets"], rows=rows)
+            self._predictions[dataloader_idx].add(outputs["scores"], outputs["targets"], rows=rows)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._open.close()
         trainer.strategy.barrier("predictions")
         if trainer.world_size > 1 and trainer.is_global_zero:
-            rows = len(_batches(trainer).all_rows)
-            merge(self._path, world_size=trainer.world_size, rows=rows)
+            for path, batches in zip(self._paths, _batches(trainer), strict=True):
+                merge(path, world_size=trainer.world_size, rows=len(batches.all_rows))
         trainer.strategy.barrier("merged")
 
     def on_exception(
@@ -146,13 +179,24 @@ class _Keep(pl.Callback):
         self._open.__exit__(type(exception), exception, exception.__traceback__)
 
 
-def _batches(trainer: pl.Trainer) -> Dealt:
-    loader: Any = trainer.test_dataloaders
-    sampler = (loader[0] if isinstance(loader, list) else loader).sampler
-    assert isinstance(sampler, Dealt)  # `test` made it
-    return sampler
+def _batches(trainer: pl.Trainer) -> list[Dealt]:
+    """Those of each split."""
+    loaders: Any = trainer.test_dataloaders
+    found = [loader.sampler for loader in loaders]
+    assert all(isinstance(sampler, Dealt) for sampler in found)  # `test` made them
+    return found
+
+
+def _ordered(metrics: Mapping[str, float], sets: Sequence[TestSet]) -> dict[str, float]:
+    """The metrics of each split on end, in the order of the splits."""
+    places = [each.place for each in sets]
+    number = {name: places.index(p) for name in metrics for p in places if name.startswith(f"{p}/")}
+    return {name: metrics[name] for name in sorted(metrics, key=lambda n: number.get(n, -1))}
 
 
 def _write_metrics(report: TestReport, spec: TestSpec, path: Path) -> None:
-    content = {"split": spec.split, "rows": report.rows, "metrics": dict(report.metrics)}
+    content = {
+        "split": spec.split, "rows": report.rows, "splits": dict(report.splits),
+        "metrics": dict(report.metrics),
+    }  # fmt: skip
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

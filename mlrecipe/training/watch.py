@@ -184,20 +184,20 @@ class Collapse:
         if self.metric is not None:
             self.metric.update(output.scores, output.targets)
 
-    def conclude(self, trainer: pl.Trainer, stage: str) -> None:
-        """Say it of the pass that ends, if it is so; counting starts anew."""
+    def conclude(self, trainer: pl.Trainer, rows_of: str) -> None:
+        """Say it of the pass over these rows that ends, if it is so; counting starts anew."""
         if self.metric is None:
             return
         found, rows = self.metric.compute().tolist()
         self.metric.reset()
         self._in_a_row = 0 if found < 0 else self._in_a_row + 1
-        is_last = stage == "test" or trainer.current_epoch + 1 == trainer.max_epochs
+        is_last = trainer.testing or trainer.current_epoch + 1 == trainer.max_epochs
         is_due = self._in_a_row == 2 or (is_last and found >= 0)
         if not is_due or not trainer.is_global_zero:
             return
-        where = "" if stage == "test" else f" after step {trainer.global_step:,}"
+        where = "" if trainer.testing else f" after step {trainer.global_step:,}"
         text = (
-            f"every one of the {rows:,} {stage} rows is predicted as {self._labels[found]!r}{where}: "
+            f"every one of the {rows:,} {rows_of} rows is predicted as {self._labels[found]!r}{where}: "
             + COLLAPSED
         )
         events.emit(events.Note(text, "warning"))

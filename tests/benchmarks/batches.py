@@ -93,7 +93,7 @@ def data_of(rows: Dataset, mode: str, batch_size: int) -> TrainData:
     if mode == "tokens":
         sizes = {"tokens_per_batch": batch_size * LONGEST}
     spec = TrainSpec(batching=mode, epochs=3, **sizes)  # type: ignore[arg-type]
-    return TrainData(task=TASK, spec=spec, seed=1, train=rows, valid=None)
+    return TrainData(task=TASK, spec=spec, seed=1, train=rows)
 
 
 def order_cost(data: TrainData) -> float:

@@ -246,7 +246,7 @@ def bare(options: Any, data: Any, clock: Clock, folder: Path, contender: str, fa
     task = TextClassification(labels=facts["labels"])
     rows = task.encode(data, task.head({"train": data}), split="train")
     loaded = TrainData(
-        task=task, spec=spec_for(trainer={}), seed=SEED, train=rows, valid=None
+        task=task, spec=spec_for(trainer={}), seed=SEED, train=rows
     ).train_dataloader()
     network = network_of(options, facts)
     plain(network, repeated(loaded), clock, fused=True)

@@ -18,6 +18,7 @@ from mlrecipe.cli.app import COMMANDS
 from mlrecipe.cli.entry import COMPLETE
 from mlrecipe.cli.importing import FRAMEWORKS
 from mlrecipe.cli.shells import SCRIPTS
+from mlrecipe.runs.run import create
 from tests.libraries import HEAVY
 from tests.projects import ROOT
 
@@ -56,7 +57,7 @@ def offers(project):
     ("line", "words"),
     [
         ("tr", "train"),
-        ("-v pre", "prepare"),
+        ("-v prep", "prepare"),
         ("check ", "recipe.toml other"),
         ("check o", "other"),
         ("check recipes/", "recipes/other.toml"),
@@ -177,6 +178,14 @@ def test_runs_are_offered_the_newest_first(project, offers):
     assert offers("test recipe.toml --run 2026") == [
         "20260103T000000Z-a-train-0003", "20260101T000000Z-a-train-0001",
     ]  # fmt: skip
+
+
+def test_runs_to_remove_are_offered_each_once(project, offers):
+    """By `runs rm`, which takes several."""
+    made = [create(project.folder, name=name, stage="train", recipe="x.toml") for name in "ab"]
+
+    assert sorted(offers("runs rm ")) == sorted(run.id for run in made)
+    assert offers(f"runs rm {made[0].id} ") == [made[1].id]
 
 
 def test_files_are_offered_for_a_key_that_names_one(project, offers):

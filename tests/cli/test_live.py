@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from mlrecipe import events
-from mlrecipe.cli import live
+from mlrecipe.cli import live, works
 
 
 class Clock:
@@ -138,7 +138,7 @@ def test_several_nodes_at_work_are_each_said_to_be_running(lines):
     gaps = [later - earlier for (earlier, _), (later, _) in pairwise(reminders)]
     assert [text.partition(":")[0] for _, text in reminders[:6]] == ["a", "b", "c", "a", "b", "c"]
     assert reminders[1][1].startswith("b: 10 of 100 rows, ")
-    assert min(gaps) >= live.HEARTBEAT
+    assert min(gaps) >= works.HEARTBEAT
     assert max(gaps) <= 5.0
 
 
@@ -241,3 +241,50 @@ def test_a_step_is_shown_with_all_that_is_known_of_it(lines):
         "train: 600 of 1,000 steps, 10 steps/s, 40 s left, loss 0.2500, rate 1.5e-05, "
         "12,346 tokens/s, 321 examples/s, 2.1 GB"
     )
+
+
+def test_the_epoch_at_which_training_stopped_early_has_a_line(lines):
+    """Though it is none of those that were to have one; it comes before what is said next, and once."""
+    _, said = lines
+    shown = live._Plain()
+    with shown:
+        shown(events.StageStarted("train", "10 rows"))
+        for epoch in range(1, 30):
+            shown(events.EpochFinished(epoch, 100, epoch, {}, 1.0))
+
+    assert [text.split("  ")[0] for _, text in said] == [
+        "train: 10 rows", "epoch 13/100", "epoch 26/100", "epoch 29/100",
+    ]  # fmt: skip
+
+
+def test_no_time_left_is_told_of_the_first_steps(lines):
+    """Processes start, and the first steps take long: what they took says nothing of the rest."""
+    clock, said = lines
+    shown = live._Plain()
+    shown(events.StageStarted("train", "10 rows"))
+    clock.now = 30.0  # the other processes start
+    shown(events.Progress(0, 1000, "steps"))
+    clock.now = 40.0
+    shown(events.Progress(1, 1000, "steps", {"loss": 0.5}))
+    assert said[-1][1] == "train: 1 of 1,000 steps, loss 0.5000, 40 s so far"
+
+    clock.now = 55.0
+    shown(events.Progress(200, 1000, "steps"))
+
+    assert said[-1][1] == "train: 200 of 1,000 steps, 8.0 steps/s, 1 min 40 s left"
+
+
+def test_training_40_members_of_a_series_are_told_of_in_brief(lines):
+    """What is said of one stage or warned of once is not said of the next; epochs have no lines."""
+    clock, said = lines
+    series = live.Series()
+    for seed in range(3):
+        shown = live._Plain(series=series)
+        shown(events.StageStarted("train", f"{seed} rows"))
+        shown(events.Note("beware", level="warning"))
+        shown(events.EpochFinished(1, 1, 10, {}, 1.0))
+        shown(events.Note(f"seed {seed} is odd"))
+
+    assert [text for _, text in said] == [
+        "train: 0 rows", "warning: beware", "seed 0 is odd", "seed 1 is odd", "seed 2 is odd",
+    ]  # fmt: skip

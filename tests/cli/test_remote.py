@@ -356,3 +356,14 @@ def test_no_other_command_loads_fsspec():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
 
     assert done.returncode == 0
+
+
+def test_a_format_that_nobody_knows_is_an_error(other, remote, at):
+    """Which there are is said; nothing is looked for."""
+    near = at(other, "cache", "pull", remote, "recipe.toml", "--format", "jsn")
+    far = at(other, "cache", "pull", remote, "recipe.toml", "--format", "mine")
+
+    assert (near.code, far.code) == (2, 2)
+    assert "--format: no format 'jsn'; did you mean 'json'?" in near.err
+    assert "--format: no format 'mine'; known: " in far.err
+    assert not (other.folder / ".mlrecipe" / "store" / "v1").exists()

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from mlrecipe.cli.app import run as command
+from mlrecipe.cli import resuming
 from mlrecipe.cli.resuming import warn_of_changes
 from mlrecipe.cli.session import Session, Settings
+from mlrecipe.errors import RequestError
 from mlrecipe.pipeline.request import open_request
 from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE
@@ -228,8 +230,6 @@ def test_nothing_to_resume_is_an_error_that_says_why(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resume", "--set", "train.epochs=9"], "a resumed run keeps the recipe that it began"),
-        (["--resume", "--pick", "model=tiny"], "a resumed run keeps the recipe that it began"),
         (["--resume", "--force", "tokens"], "--force: a resumed run goes on with the data"),
         (["--run", "x"], "--run names the run to resume: it goes with --resume"),
         (["--resume", "--run", "x"], "no run 'x'"),
@@ -242,6 +242,49 @@ def test_what_does_not_go_with_resuming_is_refused(
     assert command(["train", "demo.toml", *arguments]) == 2
 
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_the_run_has_already_may_be_said_again(
+    here: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it was typed, or otherwise; what differs is refused, with the difference and the run untouched."""
+    assert interrupt(here) == 130
+    run = only_run(here)
+    facts = facts_of(run)
+    line = ["train", "demo.toml", "--resume"]
+    refused = {
+        ("--set", "train.epochs=9", "--limit", "90"): "limit 120 → 90; train.epochs 3 → 9: a resumed run",
+        ("--unset", "train.monitor"): "train.monitor 'valid/accuracy' → 'valid/loss': a resumed run",
+        ("--pick", "model=tiny"): "--pick model=tiny: a resumed run keeps the recipe",
+    }
+    for more, message in refused.items():
+        capsys.readouterr()
+        assert command([*line, *more]) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
+    assert facts_of(run) == facts
+
+    assert command([*line, "--limit", "120", "--set", "train.epochs=0x3"]) == 0
+
+    assert learnt(run) == learnt(only_run(trained))
+
+
+def test_two_processes_do_not_resume_the_same_run(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second says who has it; when the first is done nothing of its hold is left."""
+    assert interrupt(here, step=1) == 130
+    run = next(iter(running.every(here)))
+    capsys.readouterr()
+
+    with resuming.held(run):
+        assert command(["train", "demo.toml", "--resume"]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+
+    assert f"run {run.id} is being resumed: pid {os.getpid()} on " in said
+    assert not (run.folder / resuming.LOCK).exists()
+    run.update(status="finished")
+    with pytest.raises(RequestError, match="is finished"), resuming.held(run):
+        pass
 
 
 def test_a_run_whose_data_or_code_changed_is_refused(

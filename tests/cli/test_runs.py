@@ -69,6 +69,44 @@ def test_runs_are_chosen_by_recipe_stage_and_tag(cli: Cli, work: Work) -> None:
     assert cli("runs", "list", "--stage", "tset").code == 2
 
 
+def test_where_no_run_fits_it_is_said_which_there_are(cli: Cli, work: Work) -> None:
+    """Of which stages, and how many."""
+    make(work)
+    make(work)
+    make(work, "other", stage="test")
+
+    repeats = cli("runs", "list", "--stage", "repeat")
+    tagged = cli("runs", "list", "small.toml", "--tag", "final")
+
+    assert (repeats.code, repeats.out) == (0, "")
+    assert repeats.err == "no repeat runs in runs; there are: 1 test, 2 train\n"
+    assert tagged.err.startswith("no runs of small.toml with 'final' in runs; there are: ")
+
+
+def test_one_training_of_a_group_is_tested_and_which_that_is_is_said(
+    cli: Cli, work: Work
+) -> None:
+    """The newest, of how many, and how to choose; a group itself is no run to test."""
+    from mlrecipe.cli import tested
+    from mlrecipe.cli.session import Session
+
+    group = make(work, "recipe", stage="repeat")
+    runs = [make(work, "recipe", group=group.id, member=f"seed-{n}") for n in range(3)]
+    session = Session.of("recipe.toml")
+
+    chosen = tested.choose(session, None)
+
+    assert chosen.id == runs[2].id
+    assert tested.among(session, chosen) == (
+        f"it is seed-2, the newest of 3 trainings of {group.id}; another: --run ID, "
+        "all: mlrecipe run recipe.toml"
+    )
+    assert tested.among(session, make(work, "recipe")) == ""
+    wrong = cli("test", "recipe.toml", "--run", group.id)
+    assert wrong.code == 2
+    assert runs[0].id in wrong.err
+
+
 def test_the_list_is_one_json_document(cli: Cli, work: Work) -> None:
     """With all that the table shows, and every metric."""
     run = make(work, metrics={"valid/f1": 0.5, "valid/loss": 1.0}, tags=["a"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -115,6 +116,38 @@ def test_folds_validate_each_part_and_keep_what_is_predicted_for_it(
     ]
     folds = [read(demo / "runs" / run["id"] / "metrics.json")["valid/accuracy"] for run in runs]
     assert mean(map(float, right)) == pytest.approx(mean(folds), abs=1e-6)
+
+
+def test_training_40_a_run_of_many_trainings_prints_few_lines(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each training, with its metric and how it ended; what all have in common is said once."""
+    line = ["run", "demo.toml", *QUICK, "--set", "train.repeat=3", "--set", "train.folds=2"]
+    line += ["--set", "train.batch_size=70"]
+    assert command(["prepare", *line[1:]]) == 0
+    capsys.readouterr()
+
+    assert command(line) == 0
+
+    printed = capsys.readouterr()
+    assert len((printed.out + printed.err).splitlines()) <= 40
+    said = printed.err.splitlines()
+    members = [text for text in said if re.match(r"seed \d+ fold \d, \d of 6: valid/accuracy 0", text)]
+    assert len(members) == 6
+    assert all(", finished 1 epoch in " in text for text in members)
+    assert sum(text.startswith("train: ") for text in said) == 1
+    assert sum(text.startswith("test: ") for text in said) == 1
+    assert not [text for text in said if text.startswith("epoch ")]
+    assert re.search(r"trainings +6, listed in runs/\S+/repeat.json\n", printed.out)
+
+
+def test_learning_rates_are_no_metrics_of_a_repeat() -> None:
+    """A mean of what a `LearningRateMonitor` logged says nothing."""
+    from mlrecipe.training.repeats import summary
+
+    values = [{"val_loss": 0.5, "lr-Adam": 0.1, "lr-Adam/pg1": 0.2}] * 2
+
+    assert list(summary(values)) == ["val_loss"]
 
 
 def test_one_fold_alone_is_an_ordinary_run(demo: Path) -> None:

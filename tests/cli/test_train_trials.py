@@ -57,10 +57,25 @@ def test_training_38_fast_dev_run_makes_one_batch_only(
     assert command(["train", "demo.toml", "--fast-dev-run", "--json", *sets]) == 0
 
     printed = capsys.readouterr()
+    assert "train.repeat = 3: one training is tried, of 3" in printed.err
     assert [stage["stage"] for stage in json.loads(printed.out)] == ["train", "test"]
     assert "epoch 1/1  step 1  " in printed.err
     assert "test: 5 rows" in printed.err
     assert not list(demo.glob("runs/*"))
+
+
+def test_training_38_folds_are_tried_with_their_own_rows(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One fold, as there may be no other rows to validate on; that it is one of several is said."""
+    settings = ["train.folds=4", 'train.valid_split="left-out"']
+    sets = [word for setting in settings for word in ("--set", setting)]
+
+    assert command(["train", "demo.toml", "--fast-dev-run", *sets]) == 0
+
+    printed = capsys.readouterr()
+    assert "train.folds = 4: one training is tried, of 4" in printed.err
+    assert " of left-out; 1 epoch" in printed.err
 
 
 def test_training_38_a_mistake_is_found_by_it(

@@ -69,9 +69,9 @@ MISTAKES = {
         "recipe.toml:12:1  nodes.split.stratify: no column 'lable' in split 'train' of node "
         "'reviews' (the columns are text, label); did you mean 'label'?",
     ),
-    "column that is the default": (
+    "column that is found": (
         'test  = "test.csv"', 'test  = "test.csv"\ncolumns = ["label"]',
-        "recipe.toml:14:2  nodes.tokens.text: no column 'text' (the default) in split 'train' of "
+        "recipe.toml:14:2  nodes.tokens.text: no column is like the texts in split 'train' of "
         "node 'split' (the columns are label)",
     ),
     "entry of an output": (
@@ -198,17 +198,35 @@ def test_who_does_not_name_a_test_split_need_not_have_one(reviews):
     assert "test.split: no split 'test' (the default) in the output of node 'tokens'" in problem
 
 
-def test_the_data_of_the_test_need_the_tasks_columns_too(reviews):
-    """Those that the test names."""
+def test_glue_7_data_that_are_only_tested_need_no_labels(reviews):
+    """Those that are learnt from do: the default column, wherever the train split has it."""
     reviews.write(
         "recipe.toml",
         RECIPE.replace("[test]", '[test]\ndata = "other"') + '\n[nodes.other]\nuse = "rename"\n'
         'inputs = "tokens"\ncolumns = { label = "class" }\n',
     )
 
+    reviews.request()
+    [problem] = reviews.problems("task.label=class")
+    assert "task.label: no column 'class' in split 'train' of node 'tokens'" in problem
+
+
+def test_a_task_without_anything_like_a_label_is_a_mistake(reviews):
+    """Whatever the columns hold: there are none but the texts and what was made of them."""
+    reviews.write("train.csv", "text,id\na,1\nb,2\n")
+    reviews.write("test.csv", "text,id\nc,3\n")
+
     [problem] = reviews.problems()
 
-    assert "task.label: no column 'label' (the default) in split 'test' of node 'other'" in problem
+    assert "task.label: no column is like the label in split 'train' of node 'tokens'" in problem
+
+
+def test_of_columns_with_other_names_nothing_is_said(reviews):
+    """Which of them hold texts and labels is seen only when they are read."""
+    reviews.write("train.csv", "plot,mood\na,pos\nb,neg\n")
+    reviews.write("test.csv", "plot,mood\nc,pos\n")
+
+    reviews.request()
 
 
 @pytest.mark.parametrize("key", ["task.label", "nodes.tokens.text", "nodes.own.column"])
@@ -410,7 +428,7 @@ def test_of_very_many_columns_some_are_listed(reviews):
     reviews.write("train.csv", f"{names}\n{names}\n")
     reviews.write("test.csv", f"{names}\n{names}\n")
 
-    problem = reviews.problems()[0]
+    problem = reviews.problems("nodes.tokens.text=text")[0]
 
     assert "(the columns are c0, c1, " in problem
     assert "c19 and 10 more)" in problem

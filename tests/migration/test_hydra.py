@@ -47,7 +47,8 @@ def test_experiment_38_hydra_training_is_carried(tmp_path):
         "name": "digits",
         "seed": 11,
         "train": {
-            "batch_size": 40,
+            "batch_size": 80,  # of both devices
+            "device_batch_size": 40,
             "epochs": 12,
             "monitor": "valid/accuracy",
             "mode": "max",
@@ -64,7 +65,9 @@ def test_experiment_38_hydra_training_is_carried(tmp_path):
                     "use": "CometLogger", "api_key": "${secret:COMET_API_KEY}", "offline": False,
                 },
             },
-            "trainer": {"accelerator": "cpu", "gradient_clip_val": 0.5, "min_epochs": 1},
+            "trainer": {
+                "accelerator": "cpu", "devices": 2, "gradient_clip_val": 0.5, "min_epochs": 1,
+            },
         },
     }  # fmt: skip
 
@@ -83,7 +86,7 @@ def test_experiment_38_hydra_reasons_fit(tmp_path):
     assert found["callbacks.bar"].startswith(OURS)
     assert found["callbacks.model_checkpoint.save_last"].startswith(OURS)
     assert found["logger.csv"].startswith(OURS)
-    assert found["trainer.devices"].startswith(NONE)
+    assert "trainer.devices" not in found
     assert found["trainer.default_root_dir"].startswith(OURS)
     assert found["trainer.no_such_argument"].startswith(NONE)
     assert found["data.num_workers"].startswith(OURS)
@@ -224,3 +227,49 @@ def test_experiment_38_another_yaml_is_refused(tmp_path):
     """Nothing of Lightning is in it."""
     with pytest.raises(RequestError, match="no configuration of a Lightning project"):
         convert("services: {web: 1}\n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "train"),
+    [
+        ("strategy: ddp, devices: 4", {"batch_size": 32, "device_batch_size": 8}),
+        ("strategy: ddp_spawn, devices: [0, 2]", {"batch_size": 16, "device_batch_size": 8}),
+        ("devices: 2, num_nodes: 3, accumulate_grad_batches: 2",
+         {"batch_size": 96, "device_batch_size": 8}),
+        ("strategy: auto, devices: 1", {"batch_size": 8}),
+        ("devices: auto", {"batch_size": 8}),
+    ],
+)  # fmt: skip
+def test_experiment_38_devices_are_carried_with_what_they_take_together(tmp_path, trainer, train):
+    """The Trainer's own arguments; a step has the rows of all devices, as it had."""
+    done = convert(f"data: {{batch_size: 8}}\ntrainer: {{max_epochs: 1, {trainer}}}\n", tmp_path)
+
+    found = tomli.loads(done.text)["train"]
+    given = dict(pair.split(": ", 1) for pair in trainer.replace("[0, 2]", "[0;2]").split(", "))
+    assert {k: v for k, v in found.items() if k.endswith("batch_size")} == train
+    assert found["trainer"].keys() - {"gradient_clip_val"} == given.keys() - {
+        "accumulate_grad_batches"
+    }
+    assert found["trainer"].get("strategy", "auto") in ("auto", "ddp")
+    assert not [item for item in done.dropped if "trainer." in item.key]
+    is_told = any("train.batch_size is of a whole step" in text for text in done.warnings)
+    assert is_told == ("devices: auto" in trainer)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("fsdp", "a network in pieces cannot be saved and resumed yet"),
+        ("deepspeed_stage_2", "a network in pieces cannot be saved and resumed yet"),
+        ("dp", "known are auto, ddp"),
+        ("{_target_: lightning.pytorch.strategies.DDPStrategy}", 'strategy = "ddp"'),
+    ],
+)
+def test_experiment_38_strategies_that_cannot_be_carried_are_listed(tmp_path, strategy, reason):
+    """With the reason."""
+    done = convert(f"trainer: {{max_epochs: 1, strategy: {strategy}}}\n", tmp_path)
+
+    (item,) = (item for item in done.dropped if item.key == "trainer.strategy")
+    assert item.why.startswith(NONE)
+    assert reason in item.why
+    assert "strategy" not in tomli.loads(done.text)["train"]["trainer"]

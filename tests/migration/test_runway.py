@@ -118,12 +118,12 @@ def test_experiment_38_training_is_the_same():
     train = values["train"]
     assert train["data"] == "Tokens-output"  # the node that makes DataLoaders is no longer needed
     assert train["valid_split"] == "validation"
-    assert (train["batch_size"], train["device_batch_size"]) == (48, 24)  # two batches a step
+    assert (train["batch_size"], train["device_batch_size"]) == (192, 24)  # two batches a step of four devices
     assert (train["epochs"], train["validate_every"]) == (5, 50)
     assert (train["monitor"], train["mode"]) == ("valid/accuracy", "max")
     assert train["optimizer"] == {"use": "AdamW", "lr": 0.0003, "weight_decay": 0.0}
     assert train["scheduler"] == {"use": "linear", "warmup": 100}
-    assert train["trainer"] == {"accelerator": "cpu", "gradient_clip_val": 0.0}
+    assert train["trainer"] == {"accelerator": "cpu", "devices": 4, "gradient_clip_val": 0.0}
     assert train["callbacks"] == {
         "early_stopping": {"use": "EarlyStopping", "patience": 4, "min_delta": 0.01}
     }
@@ -140,7 +140,7 @@ def test_experiment_38_reasons_fit():
 
     assert found["train.dataloader_workers"].startswith(OURS)
     assert found["train.model_checkpoint_callback_paras.save_top_k"].startswith(OURS)
-    assert found["train.trainer_paras.devices"].startswith(NONE)
+    assert "train.trainer_paras.devices" not in found
     assert found["test.trainer_paras"].startswith(OURS)
     assert found["model_config.beams"].startswith(NONE)
     assert found["eval.pipeline_config.transforms"].startswith(NONE)

@@ -96,6 +96,20 @@ def test_hostile_cells_stay_values(tmp_path: Path) -> None:
     assert recipe["nodes"]["table"]["train"] == "a$${x}.csv"
 
 
+def test_training_9_a_number_to_predict_gets_a_regression(tmp_path: Path) -> None:
+    """Nothing in the recipe speaks of labels: rows are shared out and judged without."""
+    lines = [f"a text of {n} words or so,{n % 26 / 5:.1f}" for n in range(40)]
+
+    recipe, _ = _recipe(_write(tmp_path / "data.csv", ["text,score", *lines]))
+
+    assert recipe["task"] == {
+        "use": "text-regression", "label": "score",
+        "metrics": ["pearson-corrcoef", "spearman-corrcoef"],
+    }  # fmt: skip
+    assert "stratify" not in recipe["nodes"]["split"]
+    assert recipe["train"]["monitor"] == "valid/pearson-corrcoef"
+
+
 def test_uneven_labels_are_judged_by_f1(tmp_path: Path) -> None:
     """Accuracy says little where one label is rare."""
     rows = [f"some words of row {n},{'spam' if n % 8 == 0 else 'ham'}" for n in range(400)]

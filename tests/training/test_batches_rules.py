@@ -62,6 +62,19 @@ def test_options_that_go_together_are_let_through(train: dict[str, Any]):
     assert found(train) == {}
 
 
+def test_batches_by_tokens_do_not_go_with_a_strategy_of_rows():
+    """What the recipe says itself is to blame, not the size that the strategy gives."""
+    own = Layer(name="r.toml", values={"train": {
+        "strategy": "mosbach", "batching": "tokens", "tokens_per_batch": 9,
+    }})  # fmt: skip
+    tree = merge([Layer(name="strategy mosbach", values={"train": {"batch_size": 16}}), own])
+
+    (problem,) = problems(tree, Catalog())
+
+    assert problem.key == "train.batching"
+    assert "does not go with `strategy = 'mosbach'`, whose steps are of 16 rows" in problem.message
+
+
 def test_a_resolved_recipe_of_batches_by_tokens_is_one_again(tmp_path: Path):
     """It does not say the default of what does nothing there."""
     path, again = tmp_path / "a.toml", tmp_path / "again.toml"

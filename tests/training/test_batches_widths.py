@@ -27,7 +27,7 @@ def data_of(train: int, *, valid: int = 7, **changes: Any) -> TrainData:
     ]  # fmt: skip
     encoded = [TASK.encode(part, HEAD, split="train") for part in rows]
     return TrainData(
-        task=TASK, spec=make_spec(**changes), seed=1, train=encoded[0], valid=encoded[1]
+        task=TASK, spec=make_spec(**changes), seed=1, train=encoded[0], valid=encoded[1:]
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def encoded(count: int, *, seed: int = 1) -> Dataset:
 def data_of(rows: int, *, valid: int = 0, **changes: Any) -> TrainData:
     return TrainData(
         task=TASK, spec=make_spec(**changes), seed=1, train=encoded(rows),
-        valid=encoded(valid, seed=2) if valid else None,
+        valid=[encoded(valid, seed=2)] if valid else [],
     )  # fmt: skip
 
 
@@ -163,9 +163,7 @@ def test_glue_12_rows_stream_from_disk_in_bounded_memory(tmp_path: Path):
     spec = make_spec(batch_size=100)
     before = anonymous_bytes()
 
-    data = TrainData(
-        task=TASK, spec=spec, seed=1, train=TASK.encode(raw, HEAD, split="train"), valid=None
-    )
+    data = TrainData(task=TASK, spec=spec, seed=1, train=TASK.encode(raw, HEAD, split="train"))
     loader = data.train_dataloader()
     firsts, most = [], 0
     for epoch in range(2):

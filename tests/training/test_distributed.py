@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from mlrecipe.cli.app import run as command
 from mlrecipe.errors import DataError, TrainingError
+from mlrecipe.interfaces import Head
 from mlrecipe.scaffold.project import create
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.batching.samplers import FileBatches
@@ -116,6 +117,7 @@ use = "seen"
 [test]
 batch_size = 7
 """
+HEAD = Head(problem_type="single_label_classification", labels=("no", "yes"))
 ONE = ["--set", "train.trainer.devices=1", "--set", "train.trainer.strategy=auto"]
 
 
@@ -302,7 +304,7 @@ def test_dealt_batches_are_those_of_one_process(size: int) -> None:
 
 
 def write_part(path: Path, numbers: list[list[int]]) -> None:
-    with Predictions(path, ["no", "yes"]) as predictions:
+    with Predictions(path, HEAD) as predictions:
         for rows in numbers:
             scores = torch.tensor([[0.25, 0.75]] * len(rows))
             predictions.add(scores, torch.zeros(len(rows), dtype=torch.int64), rows=np.array(rows))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -48,9 +50,9 @@ def test_where_no_loss_falls_nothing_is_suggested(losses):
 
 def test_where_no_loss_falls_a_narrower_range_is_named():
     """Once, and never fewer steps than were taken."""
-    assert "--low 1e-05 --high 0.1 --steps 200; " in nowhere(1e-7, 1.0, 100)
+    assert "--low 1e-05 --high 0.1 --steps 400; " in nowhere(1e-6, 1.0, 200)
     assert "--steps 500; " in nowhere(1e-7, 1.0, 500)
-    assert nowhere(1e-5, 0.1, 200) == "look at the data, or try more --steps"
+    assert nowhere(1e-5, 0.1, 400) == "look at the data, or try more --steps"
 
 
 def test_the_rate_rises_from_step_to_step_and_stops_when_the_loss_does(make):
@@ -152,3 +154,19 @@ def test_accumulated_batches_make_one_step(make):
 
     assert [len(batch["labels"]) for batch, _ in parts] == [4, 4]
     assert sum(share for _, share in parts) == pytest.approx(1.0)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(120)
+def test_a_rate_for_the_demo_is_found_as_it_stands(tmp_path, monkeypatch, capsys):
+    """A small network from random weights learns nothing at low rates: enough steps are at those that do."""
+    from mlrecipe.cli.app import run as command
+    from mlrecipe.scaffold.project import create
+
+    create(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    assert command(["find", "lr", "demo.toml", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert 3e-4 < found["suggestion"] < 1e-2

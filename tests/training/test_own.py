@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -274,8 +275,22 @@ def test_what_does_nothing_with_a_module_is_an_error(line: Path, override: str, 
     said = [p for p in problems("line.toml", override) if f"{key}: " in p]
 
     useless = not key.startswith(("train.trainer", "train.callbacks"))
-    assert len(said) == 1 or key == "train.strategy"  # which knows no other network, either
+    assert len(said) == 1
     assert not useless or any("does nothing with task 'line'" in problem for problem in said)
+
+
+def test_a_limit_that_no_row_of_the_training_knows_is_told(
+    line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nodes that are there may be prepared with it, but the module brings its own data."""
+    (line / "rows.csv").write_text("x,y\n1,2\n")
+    with (line / "line.toml").open("a") as file:
+        file.write('\n[nodes.rows]\nuse = "load-files"\ntrain = "rows.csv"\n')
+
+    assert command(["train", "line.toml", *CPU, "--limit", "5"]) == 0
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert "this training uses none of them; to see less of its own data set train.trainer." in said
 
 
 def test_data_of_a_recipe_need_somebody_who_takes_them(odd: Path) -> None:
@@ -343,15 +358,46 @@ def test_the_best_of_a_metric_of_training_is_kept(odd: Path, run: Run) -> None:
     assert [r["metrics"]["train_loss"] for r in records] == pytest.approx(sorted(losses)[:2])
 
 
-def test_an_unknown_monitor_lists_what_the_module_logs(
+def test_training_34_an_unknown_monitor_is_told_before_the_first_step(
     odd: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is said after the first epoch: before, nobody knows what a module will log."""
+    """A batch is validated to see what the module logs; one that its code names needs no such trial."""
     assert command(["train", "odd.toml", "--set", "train.monitor=valid_loss"]) == 2
 
     said = capsys.readouterr().err
-    assert "logs no metric 'valid_loss'; it logs train_loss, val_loss" in said
+    assert "the module logs no metric 'valid_loss'; in validation it logs val_loss" in said
+    assert "did you mean 'val_loss'?" in said
+    assert "epoch 1/3" not in said
+    assert not list(odd.glob("runs/*/logs/metrics.csv"))
+
+
+def test_an_unknown_monitor_of_training_lists_what_the_module_logs(
+    odd: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said after the first epoch: before, nobody knows what a module will log while it trains."""
+    assert command(["train", "odd.toml", "--set", "train.monitor=train_los"]) == 2
+
+    said = capsys.readouterr().err
+    assert "logs no metric 'train_los'; it logs train_loss, val_loss" in said
     assert "epoch 2/3" not in said
+
+
+@pytest.mark.parametrize(
+    ("monitor", "is_doubtful"),
+    [("val_loss", False), ("valid/loss", False), ("valid_loss", True), ("val/loss", True)],
+)
+def test_a_module_is_tried_only_where_its_code_does_not_name_the_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str, is_doubtful: bool
+) -> None:
+    """Nor for the default, which need not be there."""
+    from mlrecipe.training.own import monitors
+
+    text = 'import pytorch_lightning as pl\nclass Own(pl.LightningModule):\n    logs = "val_loss"\n'
+    (tmp_path / "a_users_own.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("a_users_own").Own()
+
+    assert monitors.is_doubtful(module, monitor) is is_doubtful
 
 
 def test_without_a_monitor_the_last_is_the_best_and_it_is_said(

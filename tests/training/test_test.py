@@ -141,11 +141,10 @@ def test_a_damaged_checkpoint_is_refused(checkpoint: Path, tmp_path: Path, run: 
     ("rows", "key", "message"),
     [
         (make_rows(4, labels=["negative", "neutral"]), "task.labels", "'neutral' of split 'test'"),
-        (make_rows(4).remove_columns("label"), "task.label", "no column 'label'"),
         (make_rows(4).remove_columns("input_ids"), "test.data", "no column 'input_ids'"),
         (make_rows(0), "test.split", "has no rows"),
     ],
-    ids=["unknown label", "no label column", "no tokens", "no rows"],
+    ids=["unknown label", "no tokens", "no rows"],
 )
 def test_a_split_that_does_not_fit_is_an_error(
     checkpoint: Path, run: Path, rows: Dataset, key: str, message: str

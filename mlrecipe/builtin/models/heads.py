@@ -17,7 +17,8 @@ def describe(config: PreTrainedConfig, head: Head) -> None:
     """Write the head's labels and problem type into a configuration."""
     config.id2label = dict(enumerate(head.labels))
     config.label2id = {label: i for i, label in enumerate(head.labels)}
-    config.problem_type = cast(Any, head.problem_type)
+    # Of several outputs the library knows nothing: to it they are one long row of logits.
+    config.problem_type = cast(Any, None if head.outputs else head.problem_type)
 
 
 def from_config(config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
@@ -35,7 +36,7 @@ def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, .
     """For each label of `head` the checkpoint's output that means it; None when it has no head.
 
     Labels go by name, whatever their case. A head whose labels have no names (`LABEL_0` …) goes by
-    position.
+    position, and so does the one output of a regression.
 
     Raises:
         DataError: the checkpoint's head is for other labels.
@@ -43,6 +44,8 @@ def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, .
     if not brings_head(config):
         return None
     theirs = _names(config)
+    if head.problem_type == "regression" and len(theirs) == 1:
+        return (0,)
     names = [name.casefold() for name in theirs]
     wanted = [label.casefold() for label in head.labels]
     if sorted(names) == sorted(wanted) and len(set(wanted)) == len(wanted):
@@ -50,8 +53,7 @@ def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, .
     if len(names) == len(wanted) and names == [f"label_{i}" for i in range(len(names))]:
         return tuple(range(len(names)))
     raise DataError(
-        f"the head of {checkpoint!r} is for the {len(theirs)} labels {theirs!r}, the task has "
-        f"the {len(head.labels)} labels {list(head.labels)!r}",
+        f"the head of {checkpoint!r} is for {_of(theirs)}, the task has {_wanted(head)}",
         key="new_head",
         hint="set `new_head = true` to learn a new head",
     )
@@ -76,6 +78,18 @@ def renew(module: PreTrainedModel) -> None:
         for name, parameter in module.named_parameters():
             if not name.startswith(f"{module.base_model_prefix}."):
                 parameter.copy_(weights[name])
+
+
+def _of(labels: Sequence[str]) -> str:
+    if len(labels) == 1:
+        return f"the one output {labels[0]!r}"
+    return f"the {len(labels)} labels {list(labels)!r}"
+
+
+def _wanted(head: Head) -> str:
+    if head.problem_type == "regression":
+        return f"one output, the number {head.labels[0]!r}"
+    return _of(head.labels)
 
 
 def _names(config: PreTrainedConfig) -> list[str]:

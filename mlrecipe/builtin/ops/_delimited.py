@@ -63,13 +63,25 @@ def read(source: Source, layout: Layout, limit: int | None) -> Iterator[pa.Table
     Raises:
         DataError: a row is not as wide as the first, or a quoted cell is not closed; with its line.
     """
+    found = rows(source, layout)
+    names = next(found)
+    yield from _tables(source, names, islice(found, limit))
+
+
+def rows(source: Source, layout: Layout) -> Iterator[list[str]]:
+    """The columns' names, then the cells of each row.
+
+    Raises:
+        DataError: as `read`.
+    """
     delimiter = layout.delimiter or ("\t" if source.format == "tsv" else ",")
     quoting = source.format == "csv" if layout.quoting is None else layout.quoting
     # Without quotes only \n ends a row; with them Python's csv module looks for line ends itself.
     with open_text(source, encoding=layout.encoding, newline="" if quoting else "\n") as text:
         cells = _quoted(source, text, delimiter) if quoting else _plain(text, delimiter)
-        names, rows = _named(source, layout, cells)
-        yield from _tables(source, names, islice(rows, limit))
+        names, found = _named(source, layout, cells)
+        yield names
+        yield from found
 
 
 def _quoted(source: Source, text: TextIO, delimiter: str) -> Iterator[Row]:

@@ -28,9 +28,19 @@ def read(source: Source, encoding: str, limit: int | None) -> Iterator[pa.Table]
         DataError: the text is no JSON, or a row is no object; with its line or row.
     """
     with open_text(source, encoding=encoding, newline="\n") as text:
-        rows = islice(_rows(source, text), limit)
-        while chunk := list(islice(rows, CHUNK)):
-            yield _table(source, chunk)
+        found = islice(_rows(source, text), limit)
+        while chunk := list(islice(found, CHUNK)):
+            yield table(source, chunk)
+
+
+def rows(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
+    """The objects as they stand in the file.
+
+    Raises:
+        DataError: as `read`.
+    """
+    with open_text(source, encoding=encoding, newline="\n") as text:
+        yield from _rows(source, text)
 
 
 def _rows(source: Source, text: TextIO) -> Iterator[dict[str, Any]]:
@@ -80,7 +90,12 @@ def _no_object(value: Any) -> str:
     return f"{str(value)[:40]!r} is no object with named values"
 
 
-def _table(source: Source, rows: list[dict[str, Any]]) -> pa.Table:
+def table(source: Source, rows: list[dict[str, Any]]) -> pa.Table:
+    """The objects as a table with the types of the values.
+
+    Raises:
+        DataError: a column mixes values that have no type in common.
+    """
     import pyarrow as pa
 
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,22 @@ def keys(split: Dataset, columns: Sequence[str], *, normalize: bool = False) -> 
     parts = [np.empty(0, dtype=np.uint64)]
     done = 0
     for table in _splits.batches(split, columns):
-        digests = b"".join(_digest(text) for text in _texts(table, change))
-        parts.append(np.frombuffer(digests, dtype=np.uint64))
+        parts.append(of_table(table, change))
         done += table.num_rows
         events.progress(done, len(split))
     return np.concatenate(parts)
+
+
+def of_table(table: pa.Table, change: Callable[[Any], Any] | None = None) -> NDArray[np.uint64]:
+    """The keys of a table's rows, `change` done to each value first; shape (rows,)."""
+    return of_texts(_texts(table, change))
+
+
+def of_texts(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """One number for each text, shape (texts,)."""
+    import numpy as np
+
+    return np.frombuffer(b"".join(map(_digest, texts)), dtype=np.uint64)
 
 
 def _texts(table: pa.Table, change: Callable[[Any], Any] | None) -> list[str]:

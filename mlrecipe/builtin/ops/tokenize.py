@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlrecipe
+from mlrecipe import columns
 from mlrecipe.builtin.ops._encode import Encoded, Encoder, make_encoder
 from mlrecipe.builtin.ops._splits import splits_of
 from mlrecipe.errors import DataError, did_you_mean
@@ -29,7 +30,7 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     data: DatasetDict,
     *,
     tokenizer: TokenizerSource,
-    text: Column = "text",
+    text: Column | None = None,
     text_pair: Column | None = None,
     max_length: int = 512,
     keep: list[Column] | None = None,
@@ -46,7 +47,8 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     Args:
         data: splits with a column of texts, or one data set.
         tokenizer: folder or hub id of the tokenizer; the model's own checkpoint as a rule.
-        text: column with the texts.
+        text: column with the texts; by default `text`, or else the column, or the two of a pair, with a usual
+            name, such as `sentence`, or `premise` and `hypothesis`, or else the only one with texts.
         text_pair: column with the second texts, for pairs; of the two, the longer one is cut first.
         max_length: most tokens of a row, special tokens included.
         keep: columns of the input to keep; all of them by default.
@@ -58,15 +60,15 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     from datasets import Dataset, DatasetDict
 
     splits = splits_of(data)
-    texts = {"text": text} | ({} if text_pair is None else {"text_pair": text_pair})
+    texts = _chosen(splits, text, text_pair)
     _check_columns(splits, texts, keep)
     with _threads(num_workers):
         loaded = _load_tokenizer(tokenizer, revision)
         _warn_of_length(loaded, max_length)
-        with_types = text_pair is not None and "token_type_ids" in loaded.model_input_names
+        with_types = "text_pair" in texts and "token_type_ids" in loaded.model_input_names
         job = _Job(
             encoder=make_encoder(
-                loaded, max_length, pairs=text_pair is not None, with_types=with_types
+                loaded, max_length, pairs="text_pair" in texts, with_types=with_types
             ),
             texts=texts,
             kept=keep,
@@ -90,6 +92,23 @@ class _Job:
     with_types: bool
     batch_rows: int
     total: int
+
+
+def _chosen(
+    splits: Mapping[str, Dataset], text: str | None, text_pair: str | None
+) -> dict[str, str]:
+    """Parameter → its column; those that the recipe does not name are found in the first split, and told."""
+    if text is None and splits:
+        kinds = columns.kinds_of(next(iter(splits.values())).features)
+        found = columns.find_texts({name: k for name, k in kinds.items() if name != text_pair})
+        text = found[0]
+        if text_pair is None and len(found) > 1:
+            text_pair = found[1]
+        if found != ("text",):
+            what = "texts" if text_pair is None else "pairs of texts"
+            names = " and ".join(repr(name) for name in (text, text_pair) if name is not None)
+            emit(Note(f"{what}: column{'s' * (text_pair is not None)} {names}"))
+    return {"text": text or "text"} | ({} if text_pair is None else {"text_pair": text_pair})
 
 
 def _check_columns(

@@ -59,6 +59,21 @@ def encode_labels(
     return _to_numpy(ids)
 
 
+def has_labels(rows: Dataset, columns: Sequence[str]) -> bool:
+    """Whether any row has a value in one of the columns: no null, no NaN and, of class labels, not -1."""
+    for column in columns:
+        if column not in rows.column_names:
+            continue
+        values = values_of(rows, column)
+        if pa.types.is_null(values.type):
+            continue
+        unlabelled = -1 if class_names(rows, column) is not None else None
+        missing = _missing(values, unlabelled)
+        if not pc.all(missing, min_count=0).as_py():
+            return True
+    return False
+
+
 def require_column(rows: Dataset, column: str, *, key: str, split: str) -> None:
     """Raise unless the rows have the column; the message lists those that there are."""
     if column not in rows.column_names:
@@ -69,10 +84,15 @@ def require_column(rows: Dataset, column: str, *, key: str, split: str) -> None:
         raise DataError(message, key=key, hint=hint)
 
 
+def values_of(rows: Dataset, column: str) -> pa.ChunkedArray:
+    """A column's values in the order of the rows."""
+    values = rows.select_columns([column]).with_format("arrow")[:][column]
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
 def _values(rows: Dataset, column: str, *, split: str) -> pa.ChunkedArray:
     require_column(rows, column, key="label", split=split)
-    values = rows.select_columns([column]).with_format("arrow")[:][column]
-    values = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    values = values_of(rows, column)
     kind = values.type
     if pa.types.is_dictionary(kind):
         return pc.cast(values, kind.value_type)
@@ -82,10 +102,18 @@ def _values(rows: Dataset, column: str, *, split: str) -> pa.ChunkedArray:
         pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
     ):
         message = f"column {column!r} of split {split!r} holds {kind}"
-        raise DataError(
-            message, key="label", hint="labels are texts, whole numbers or class labels"
-        )
+        raise DataError(message, key="label", hint=_hint(kind))
     return values
+
+
+def _hint(kind: pa.DataType) -> str:
+    """What to do about labels of another type."""
+    hint = "labels are texts, whole numbers or class labels"
+    if pa.types.is_floating(kind):
+        return f"{hint}; to learn a number take the task `text-regression`"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"{hint}; several labels a row are for the task `multi-label-classification`"
+    return hint
 
 
 def _require_all(

@@ -67,22 +67,38 @@ def class_weights(
     """
     if isinstance(given, str):
         return _balanced(labels, ids, split=split)
+    return chosen_weights(given, labels)
+
+
+def chosen_weights(
+    given: Sequence[float] | Mapping[str, float],
+    labels: Sequence[str],
+    *,
+    key: str = "class_weights",
+) -> tuple[float, ...]:
+    """Weights that the recipe gives, in the order of the labels.
+
+    Raises:
+        DataError: they are not those of the labels; `key` is the parameter to blame.
+    """
     if isinstance(given, Mapping):
-        given = _by_label(given, labels)
-    check_weights(list(given), count=len(labels))
+        given = _by_label(given, labels, key=key)
+    check_weights(list(given), count=len(labels), key=key)
     return tuple(float(weight) for weight in given)
 
 
-def check_weights(given: Sequence[float] | Mapping[str, float], *, count: int | None) -> None:
+def check_weights(
+    given: Sequence[float] | Mapping[str, float], *, count: int | None, key: str = "class_weights"
+) -> None:
     """Raise for weights that are negative, all 0, or not as many as there are labels, where that is known."""
     values = list(given.values()) if isinstance(given, Mapping) else list(given)
     if count is not None and len(values) != count:
         found = "is 1 weight" if len(values) == 1 else f"are {len(values)} weights"
         message = f"there {found} for {count} {'label' if count == 1 else 'labels'}"
-        raise DataError(message, key="class_weights", hint="give one for each, in their order")
+        raise DataError(message, key=key, hint="give one for each, in their order")
     if any(not 0 <= value < float("inf") for value in values) or not any(values):
         message = f"weights are 0 or more, and not all 0: got {values!r}"
-        raise DataError(message, key="class_weights")
+        raise DataError(message, key=key)
 
 
 def _balanced(labels: Sequence[str], ids: NDArray[np.int64], *, split: str) -> tuple[float, ...]:
@@ -97,15 +113,15 @@ def _balanced(labels: Sequence[str], ids: NDArray[np.int64], *, split: str) -> t
     return tuple(float(len(ids) / (len(labels) * int(count))) for count in counts)
 
 
-def _by_label(given: Mapping[str, float], labels: Sequence[str]) -> list[float]:
+def _by_label(given: Mapping[str, float], labels: Sequence[str], *, key: str) -> list[float]:
     unknown = [name for name in given if name not in labels]
     if unknown:
         message = f"no label {unknown[0]!r} to weigh"
-        raise DataError(message, key="class_weights", hint=did_you_mean(unknown[0], labels))
+        raise DataError(message, key=key, hint=did_you_mean(unknown[0], labels))
     missing = [label for label in labels if label not in given]
     if missing:
         message = f"no weight for the label {missing[0]!r}"
-        raise DataError(message, key="class_weights", hint="give one for each label")
+        raise DataError(message, key=key, hint="give one for each label")
     return [given[label] for label in labels]
 
 

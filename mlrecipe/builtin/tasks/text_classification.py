@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torchmetrics import Metric
+from torch import Tensor
 
 from mlrecipe import task
-from mlrecipe.builtin.tasks import limits, losses, padding
-from mlrecipe.builtin.tasks.labels import encode_labels, find_labels, require_column
+from mlrecipe.builtin.tasks import losses, padding
+from mlrecipe.builtin.tasks._text import TARGETS, TextTask, find_column
+from mlrecipe.builtin.tasks.labels import encode_labels, find_labels, has_labels
 from mlrecipe.errors import DataError
-from mlrecipe.interfaces import Column, Head, StepOutput
-from mlrecipe.registry import registries
+from mlrecipe.interfaces import Column, Head
 
-_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-_TARGETS = "labels"
+_WANTED = ("text", "class")
 
 
 @task("text-classification")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextClassification:
+class TextClassification(TextTask):
     """Single-label classification of tokenized texts or pairs of texts.
 
     Takes the columns that `tokenize` writes: `input_ids`, and where they are there
@@ -41,8 +36,8 @@ class TextClassification:
     a class label, else the distinct values of the train split, sorted. Whole numbers in the data
     are indices into this list."""
 
-    label: Column = "label"
-    """Column with the label of each row."""
+    label: Column | None = None
+    """Column with the label of each row; by default `label`, or else the one that looks like it."""
 
     metrics: list[str] = field(default_factory=lambda: ["accuracy"])
     """What to report beside the loss."""
@@ -62,67 +57,53 @@ class TextClassification:
     def head(self, splits: Mapping[str, Dataset]) -> Head:
         """The labels of the recipe, else of the first split, which must have two at least."""
         split, rows = next(iter(splits.items()))
-        found = (
-            self.labels if self.labels is not None else find_labels(rows, self.label, split=split)
+        column = find_column(self.label, rows, split=split, wanted=_WANTED)
+        found = self.labels if self.labels is not None else find_labels(rows, column, split=split)
+        require_distinct(found)
+        require_classes(encode_labels(rows, column, found, split=split), found, split=split)
+        return Head(
+            problem_type="single_label_classification", labels=tuple(found), targets=(column,)
         )
-        _require_distinct(found)
-        head = Head(problem_type="single_label_classification", labels=tuple(found))
-        _require_classes(encode_labels(rows, self.label, found, split=split), head, split=split)
-        return head
 
     def settle(self, rows: Dataset, *, split: str) -> tuple[TextClassification, Mapping[str, Any]]:
-        """The task with its class weights as a list, and those weights by label."""
-        if self.class_weights is None:
-            return self, {}
-        labels = self.head({split: rows}).labels
-        ids = encode_labels(rows, self.label, labels, split=split)
-        found = losses.class_weights(self.class_weights, labels, ids, split=split)
-        by_label = dict(zip(labels, found, strict=True))
-        return replace(self, class_weights=list(found)), {"class_weights": by_label}
+        """The task with what it finds in the data written out: its label column, labels and class weights."""
+        head = self.head({split: rows})
+        (column,), labels = head.targets, list(head.labels)
+        taken: dict[str, Any] = {}
+        if self.label is None and column != "label":
+            taken["label_column"] = column
+        if self.labels is None:
+            taken["label_map"] = {label: number for number, label in enumerate(labels)}
+        weights = self.class_weights
+        if weights is not None:
+            ids = encode_labels(rows, column, labels, split=split)
+            weights = list(losses.class_weights(weights, labels, ids, split=split))
+            taken["class_weights"] = dict(zip(labels, weights, strict=True))
+        return replace(self, label=column, labels=labels, class_weights=weights), taken
+
+    def of(self, head: Head) -> TextClassification:
+        """The task with the head's labels and label column."""
+        column = self._column(head)
+        return replace(self, label=column, labels=list(head.labels))
 
     def encode(self, rows: Dataset, head: Head, *, split: str) -> Dataset:
         """Token columns as they are, and the column `labels` with ids."""
-        require_column(rows, "input_ids", key="data", split=split)
-        ids = encode_labels(rows, self.label, head.labels, split=split)
-        inputs = rows.select_columns([name for name in _INPUTS if name in rows.column_names])
-        return inputs.add_column(_TARGETS, pa.array(ids))
+        inputs = self.inputs(rows, split=split)
+        column = self._column(head) or find_column(None, rows, split=split, wanted=_WANTED)
+        ids = encode_labels(rows, column, head.labels, split=split)
+        return inputs.add_column(TARGETS, pa.array(ids))
 
-    def check(self, module: nn.Module, rows: Dataset, *, split: str) -> None:
-        """Raise for token ids outside of the vocabulary and for texts with too many tokens."""
-        limits.check_vocabulary(module, rows.data.column("input_ids"), split=split)
-        limits.check_length(module, self.lengths(rows), split=split)
-
-    def lengths(self, rows: Dataset) -> NDArray[np.int64]:
-        """Tokens of each row."""
-        return padding.lengths(rows.data.column("input_ids"))
+    def is_labelled(self, rows: Dataset, head: Head) -> bool:
+        """Whether any row has a label."""
+        return has_labels(rows, [self._column(head) or "label"])
 
     def classes(self, rows: Dataset) -> NDArray[np.int64]:
         """The label id of each row."""
-        return padding.to_numpy(rows.data.column(_TARGETS))
+        return padding.to_numpy(rows.data.column(TARGETS))
 
-    def collate(self, rows: pa.Table, *, width: int | None = None) -> dict[str, Tensor]:
-        """The token columns, padded with 0, their mask, and the label ids."""
-        names = [name for name in _INPUTS if name in rows.column_names]
-        batch = {name: padding.pad(rows[name], width=width) for name in names}
-        if "attention_mask" not in batch:
-            batch["attention_mask"] = padding.mask(rows["input_ids"], width=width)
-        return batch | {_TARGETS: torch.from_numpy(padding.to_numpy(rows[_TARGETS]))}
-
-    def step(self, module: nn.Module, batch: Mapping[str, Tensor]) -> StepOutput:
-        """The batch's loss and the softmax of the logits; in evaluation mode plain cross-entropy."""
-        network = cast(Any, limits.network_of(module))
-        inputs = {
-            name: batch[name] for name in _accepted(cast(Any, type(network))) if name in batch
-        }
-        inputs["input_ids"] = _with_padding_of(module, batch)
-        logits = module(**inputs).logits.float()
-        targets = batch[_TARGETS]
-        loss = self._loss(logits, targets) if module.training else _plain(logits, targets)
-        return StepOutput(loss=loss, scores=logits.detach().softmax(dim=-1), targets=targets)
-
-    def meters(self, head: Head) -> Mapping[str, Metric]:
-        """The metrics of the recipe."""
-        return {name: registries["metric"].get(name)(head) for name in self.metrics}
+    def _column(self, head: Head) -> str | None:
+        """The column with the label, where it is known without looking at rows."""
+        return self.label or next(iter(head.targets), None)
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """What is learned from; class weights are those that `settle` found."""
@@ -132,35 +113,27 @@ class TextClassification:
             focal_gamma=self.focal_gamma,
         )  # fmt: skip
 
+    def _plain_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Plain cross-entropy."""
+        return losses.classification_loss(logits, targets)
 
-_plain = losses.classification_loss
-
-
-@functools.cache
-def _accepted(module: type[nn.Module]) -> tuple[str, ...]:
-    """The inputs that the network takes: DistilBERT, for one, has no token types."""
-    names = inspect.signature(module.forward).parameters
-    return tuple(name for name in _INPUTS if name in names)
+    def _scores(self, logits: Tensor) -> Tensor:
+        """Probabilities."""
+        return logits.softmax(dim=-1)
 
 
-def _with_padding_of(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """`input_ids`, padded with the model's own id: RoBERTa counts positions by it."""
-    pad = getattr(getattr(module, "config", None), "pad_token_id", None)
-    if not pad:
-        return batch["input_ids"]
-    return torch.where(batch["attention_mask"] == 0, pad, batch["input_ids"])
-
-
-def _require_distinct(labels: Sequence[str]) -> None:
+def require_distinct(labels: Sequence[str]) -> None:
+    """Raise when a label is there twice."""
     twice = sorted({label for label in labels if list(labels).count(label) > 1})
     if twice:
         raise DataError(f"label {twice[0]!r} is there twice", key="labels")
 
 
-def _require_classes(ids: NDArray[np.int64], head: Head, *, split: str) -> None:
+def require_classes(ids: NDArray[np.int64], labels: Sequence[str], *, split: str) -> None:
+    """Raise unless there are rows of two labels at least."""
     present = np.unique(ids)
     if len(present) < 2:
-        names = [head.labels[i] for i in present]
+        names = [labels[i] for i in present]
         what = f"only the label {names[0]!r}" if names else "no label"
         raise DataError(
             f"split {split!r} has {what} in its {len(ids):,} rows",

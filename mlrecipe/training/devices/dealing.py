@@ -50,8 +50,11 @@ class Dealt(Base):
         return np.empty(0, np.int64) if number is None else self._batches[number]
 
 
-def counts(loader: Any, step: int) -> bool:
-    """Whether a step of an evaluation counts; in loaders that are not dealt all do."""
-    loader = loader[0] if isinstance(loader, list) and len(loader) == 1 else loader
+def counts(loader: Any, step: int, *, number: int = 0) -> bool:
+    """Whether a step of an evaluation counts; in loaders that are not dealt all do.
+
+    Of several loaders that with this number is meant.
+    """
+    loader = loader[number] if isinstance(loader, list) else loader
     sampler = getattr(loader, "sampler", None)
     return not isinstance(sampler, Dealt) or sampler.number(step) is not None

@@ -110,9 +110,7 @@ def bench(
             folder=Path(folder), callbacks=[], loggers=[], **trainers.train_arguments(spec)
         )
         rows = plan.encoded[spec.train_split]
-        loaded = TrainData(
-            task=task, spec=spec, seed=seed, train=rows, valid=None, drawing=plan.drawing
-        )
+        loaded = TrainData(task=task, spec=spec, seed=seed, train=rows, drawing=plan.drawing)
         network = trainer.precision_plugin.convert_module(network)
         network = network.to(trainer.strategy.root_device)
         yield Bench(

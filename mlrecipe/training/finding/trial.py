@@ -14,6 +14,7 @@ from mlrecipe import events
 from mlrecipe.errors import DataError
 from mlrecipe.pipeline import stages as requests
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe import splits
 from mlrecipe.recipe.project import MARKERS
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
@@ -85,21 +86,24 @@ def _test(
     return metrics
 
 
-def _with_one_batch(judge: Any, split: str, size: int) -> Any:
-    """What tests, on the split's first rows."""
+def _with_one_batch(judge: Any, split: str | list[str], size: int) -> Any:
+    """What tests, on the first rows of each split."""
     from datasets import Dataset
 
+    def first(rows: Dataset) -> Dataset:
+        chosen = rows._indices is not None
+        return rows if chosen else Dataset(rows.data.slice(0, size), info=rows.info)
+
     data = judge.keywords["data"]
-    rows = data[split]
-    first = Dataset(rows.data.slice(0, size), info=rows.info) if rows._indices is None else rows
+    few = {name: first(data[name]) for name in splits.names(split)}
     whole = {"derive": None} if "derive" in judge.keywords else {}  # what is kept is of all rows
-    return partial(judge, data={**data, split: first}, **whole)
+    return partial(judge, data={**data, **few}, **whole)
 
 
-def _has_split(judge: Any, split: str) -> bool:
-    """Whether the data have it; of a module's own data nothing is known."""
-    data = judge.keywords.get("data")
-    return isinstance(data, Mapping) and split in data and len(data[split]) > 0
+def _has_split(judge: Any, split: str | list[str]) -> bool:
+    """Whether the data have it, or all of them; of a module's own data nothing is known."""
+    data, names = judge.keywords.get("data"), splits.names(split)
+    return isinstance(data, Mapping) and all(data.get(name) for name in names) and bool(names)
 
 
 def _is_alone(trainer: Mapping[str, Any]) -> bool:

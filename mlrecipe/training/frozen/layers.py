@@ -132,11 +132,14 @@ def plan(
 
 
 def of_test(
-    *, task: Task, model: Model, network: nn.Module, rows: Dataset, split: str,
+    *, task: Task, model: Model, network: nn.Module, encoded: Mapping[str, Dataset],
     derive: Derive | None,
 ) -> Frozen | None:  # fmt: skip
-    """What keeps the outputs for a test's rows; None where they are not small: a test needs them once."""
-    if derive is None or not isinstance(model, Freezable):
+    """What keeps the outputs for a test's rows; None where they are not small: a test needs them once.
+
+    `encoded` are the splits that have labels: the others are predicted as they are.
+    """
+    if derive is None or not encoded or not isinstance(model, Freezable):
         return None
     try:
         trunk = model.trunk(network)
@@ -144,7 +147,7 @@ def of_test(
         return None
     if trunk is None or not trunk.is_pooled:
         return None
-    return Frozen(task, trunk, {split: rows}, derive)
+    return Frozen(task, trunk, encoded, derive)
 
 
 def pays(spec: TrainSpec, rows: int) -> bool:

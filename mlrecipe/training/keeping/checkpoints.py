@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +21,13 @@ from mlrecipe.errors import TrainingError
 from mlrecipe.interfaces import Head
 from mlrecipe.training.keeping.averaging import averaged
 from mlrecipe.training.keeping.exchange import exchange, mend
+from mlrecipe.training.keeping.records import RECORD, CheckpointRecord, digests, step_of
+from mlrecipe.training.keeping.records import read_record as read_record  # noqa: PLC0414  # part of this module
 from mlrecipe.training.keeping.states import sync
 from mlrecipe.training.signals import Stop
 from mlrecipe.training.watch import NotFinite
 
-RECORD = "checkpoint.json"
 Save = Callable[[nn.Module, Path], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRecord:
-    """What is known of a checkpoint; lies beside its weights as `checkpoint.json`."""
-
-    step: int
-    """Optimizer steps done."""
-
-    epoch: int
-    """The epoch that was on, from 1."""
-
-    metrics: Mapping[str, float]
-    """The newest metrics when it was written."""
-
-    head: Head
-    """What the model puts out."""
-
-    sha256: Mapping[str, str]
-    """Digest of every other file, by its name in the folder."""
 
 
 class Checkpoints(pl.Callback):
@@ -102,7 +82,7 @@ class Checkpoints(pl.Callback):
         names = ["best", "last", *(f"best-{i}" for i in range(2, self._top_k + 1))]
         steps = sorted(self._folder.glob("step-*"))
         found = [*(self._folder / name for name in names), *steps]
-        return {path.name: path for path in found if _step_of(path) is not None}
+        return {path.name: path for path in found if step_of(path) is not None}
 
     @property
     def best_value(self) -> float | None:
@@ -218,7 +198,7 @@ class Checkpoints(pl.Callback):
             self.write_weights(trainer, module, fresh)
             record = CheckpointRecord(
                 step=trainer.global_step, epoch=self._epoch, metrics=self.metrics(trainer),
-                head=self._head, sha256=_digests(fresh),
+                head=self._head, sha256=digests(fresh),
             )  # fmt: skip
             text = json.dumps(asdict(record), indent=2) + "\n"
             (fresh / RECORD).write_text(text, encoding="utf-8")
@@ -232,31 +212,6 @@ class Checkpoints(pl.Callback):
                     hint="what was written before is kept",
                 ) from error
             raise
-
-
-def read_record(checkpoint: Path) -> CheckpointRecord:
-    """What was written beside the checkpoint's weights, once its files have proved whole.
-
-    Raises:
-        TrainingError: there is no checkpoint, or a file is missing or changed.
-    """
-    try:
-        data = json.loads((checkpoint / RECORD).read_text(encoding="utf-8"))
-        head = data.pop("head")
-        record = CheckpointRecord(
-            **data, head=Head(problem_type=head["problem_type"], labels=tuple(head["labels"]))
-        )
-    except FileNotFoundError as error:
-        raise TrainingError(f"there is no checkpoint in {str(checkpoint)!r}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"cannot read {str(checkpoint / RECORD)!r}: {error}") from error
-    found = _digests(checkpoint)
-    damaged = sorted(name for name, digest in record.sha256.items() if found.get(name) != digest)
-    if damaged:
-        raise TrainingError(
-            f"checkpoint {str(checkpoint)!r} is damaged: {', '.join(damaged)} missing or changed"
-        )
-    return record
 
 
 def metrics_of(trainer: pl.Trainer) -> dict[str, float]:
@@ -279,7 +234,7 @@ def _arrange(names: Sequence[Path], steps: Sequence[int], fresh: Path) -> None:
     """
     for name, step in zip(names, steps, strict=False):
         known = [fresh, *names]
-        where = next((path for path in known if _step_of(path) == step), None)
+        where = next((path for path in known if step_of(path) == step), None)
         if where is not None and where != name:
             exchange(where, name)
     if fresh.exists():
@@ -307,29 +262,8 @@ def _discard(folder: Path, *, name: str) -> None:
         os.rename(folder, kept)
 
 
-def _step_of(folder: Path) -> int | None:
-    """The step of the checkpoint in a folder; None where there is none."""
-    try:
-        return int(json.loads((folder / RECORD).read_text(encoding="utf-8"))["step"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _disk_error(error: BaseException) -> str:
     """What the disk had against a file; safetensors has an error of its own for it."""
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return error.strerror or str(error)
     return str(error) if isinstance(error, SafetensorError) else ""
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD)
-    return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -13,18 +13,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mlrecipe import events
-from mlrecipe.errors import DataError, TrainingError, did_you_mean
-from mlrecipe.recipe.schema import TrainSpec
+from mlrecipe.errors import TrainingError
 from mlrecipe.training.keeping import states
 from mlrecipe.training.keeping.averaging import averaged
 from mlrecipe.training.keeping.checkpoints import Checkpoints
+from mlrecipe.training.own import monitors
 
 WEIGHTS, REST = "model.safetensors", "rest.pt"
 _LEFT_OUT = (
     "loops", "callbacks", "optimizer_states", "lr_schedulers", "hyper_parameters", "hparams_name",
     "hparams_type",
 )  # fmt: skip
-_DEFAULT_MONITOR = TrainSpec().monitor
 
 
 class ModuleCheckpoints(Checkpoints):
@@ -50,7 +49,9 @@ class ModuleCheckpoints(Checkpoints):
         """Keep the module if it is among the best, and the metric is one of validation."""
         results = trainer._results
         logged = results.metrics(on_step=False)["callback"] if results is not None else {}
-        if self._monitor in logged:
+        if trainer.sanity_checking:
+            monitors.check(self._monitor, logged)
+        elif self._monitor in logged:
             self._is_validated = True
             super().on_validation_end(trainer, pl_module)
 
@@ -73,13 +74,8 @@ class ModuleCheckpoints(Checkpoints):
         metrics = self.metrics(trainer)
         if self._monitor in metrics:
             super().on_validation_end(trainer, module)
-        elif self._monitor != _DEFAULT_MONITOR:
-            known = ", ".join(sorted(metrics)) or "nothing"
-            near = did_you_mean(self._monitor, metrics)
-            raise DataError(
-                f"the module logs no metric {self._monitor!r}; it logs {known}",
-                key="train.monitor", hint=near if near.startswith("did") else None,
-            )  # fmt: skip
+        elif self._monitor != monitors.DEFAULT:
+            raise monitors.missing(self._monitor, metrics)
         elif self.best_step is None:
             known = ", ".join(sorted(metrics)) or "nothing"
             text = f"the module logs no {self._monitor!r}, so that the last checkpoint counts as the best"

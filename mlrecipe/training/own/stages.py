@@ -25,14 +25,16 @@ from mlrecipe.registry import Kind
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training import watch
 from mlrecipe.training.checks import check_trainer, resolve_mode
-from mlrecipe.training.fit import FitReport, why_stopped
+from mlrecipe.training.fit import FitReport
 from mlrecipe.training.keeping import resume
 from mlrecipe.training.keeping.checkpoints import read_record
 from mlrecipe.training.optimization import Components
+from mlrecipe.training.own import monitors
 from mlrecipe.training.own.checkpoints import ModuleCheckpoints, Weights, metrics_of
 from mlrecipe.training.own.progress import ModuleProgress, ModuleTestProgress
 from mlrecipe.training.preparing import revealed
 from mlrecipe.training.signals import Stop
+from mlrecipe.training.stopping import why_stopped
 from mlrecipe.training.test import TestReport
 from mlrecipe.training.watch import Watch
 
@@ -104,6 +106,8 @@ def fit(
             callbacks=[keeper, progress, watching, *extra, checkpoints],
             **_train_arguments(spec),
         )  # fmt: skip
+        if state is None and monitors.is_doubtful(module, spec.monitor):
+            trainer.num_sanity_val_steps = 1
         events.emit(events.StageStarted("train", _facts(module, spec, trainer)))
         trainers.run(lambda: keeper.fit(trainer, module, data, state))
     return FitReport(
@@ -149,7 +153,7 @@ def test(
         hint = "log what is to be known in `test_step`: self.log('test/accuracy', …)"
         raise TrainingError(f"the test of {type(module).__name__} logged no metric", hint=hint)
     report = TestReport(
-        metrics=metrics, rows=progress.rows, seconds=time.perf_counter() - started, predictions=None
+        metrics=metrics, rows=progress.rows, seconds=time.perf_counter() - started, predictions={}
     )
     content = {"rows": report.rows, "metrics": metrics}
     text = json.dumps(content, indent=2) + "\n"

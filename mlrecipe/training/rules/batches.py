@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, Problem
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
-from mlrecipe.recipe.own import is_module
+from mlrecipe.recipe.own import is_given, is_module
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training.batching.arithmetic import arithmetic
 
@@ -29,20 +29,24 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     if is_module(tree.values, catalog):
         return []  # said with all that does nothing there
     train = table_at(tree.values, ("train",))
-    return [tree.problem(("train", key), message) for key, message in _mistakes(train)]
+    given = [key for key in _SIZES if train.get(key) is not None and is_given(tree, ("train", key))]
+    return [tree.problem(("train", key), message) for key, message in _mistakes(train, given)]
 
 
-def _mistakes(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each mistake's key and what is wrong."""
+def _mistakes(train: Mapping[str, Any], given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each mistake's key and what is wrong; `given` are the sizes that the recipe itself says."""
     for key, other, value in _NEEDS:
         if train.get(key) is not None and _value(train, other) != value:
             yield key, f"does nothing unless `{other} = {value!r}`"
     if _value(train, "batching") == "tokens":
         if train.get("tokens_per_batch") is None:
             yield "batching", "needs `tokens_per_batch`, the most tokens that a batch may take"
-        for key in _SIZES:
-            if train.get(key) is not None:
-                yield key, "does nothing with `batching = 'tokens'`, where `tokens_per_batch` holds"
+        for key in given:
+            yield key, "does nothing with `batching = 'tokens'`, where `tokens_per_batch` holds"
+        if not given and train.get("strategy") is not None:
+            size = train.get("batch_size")
+            message = f"'tokens' does not go with `strategy = {train['strategy']!r}`"
+            yield "batching", f"{message}, whose steps are of {size} rows each"
         if train.get("compile") is True:
             message = "batches by tokens have too many shapes to compile the network for each"
             yield "compile", f"{message}; use `batching = 'bucket'`"

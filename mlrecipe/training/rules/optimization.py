@@ -73,11 +73,12 @@ def _losses(task: Mapping[str, Any]) -> Found:
     if _is_number(smoothing) and _is_number(gamma) and smoothing and gamma:
         message = "the focal loss is not defined for smoothed labels; leave one out"
         yield ("task", "focal_gamma"), message
-    yield from _weights(task.get("class_weights"), task.get("labels"))
+    yield from weights(task.get("class_weights"), task.get("labels"), key="class_weights")
 
 
-def _weights(given: Any, labels: Any) -> Found:
-    path: KeyPath = ("task", "class_weights")
+def weights(given: Any, labels: Any, *, key: str) -> Found:
+    """What is wrong with weights that the task's key gives, in a list or by label."""
+    path: KeyPath = ("task", key)
     names = [str(name) for name in labels] if isinstance(labels, list) else None
     if isinstance(given, Mapping):
         unknown = [name for name in given if names is not None and name not in names]

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Head
 from mlrecipe.registry import registries
 
@@ -54,11 +55,15 @@ def value(name: str, labels: int, scores: torch.Tensor, targets: torch.Tensor) -
         ("average-precision", (1 + 1 + 1 + 4 / 5 + 5 / 7) / 5),
         ("matthews-corrcoef", (3 * 4 - 1 * 2) / math.sqrt(4 * 5 * 5 * 6)),
         ("cohen-kappa", (0.7 - 0.5) / (1 - 0.5)),
+        ("specificity", 4 / 5),
+        ("negative-predictive-value", 4 / 6),
+        ("jaccard-index", 3 / 6),
+        ("hamming-distance", 3 / 10),
     ],
 )
-def test_two_labels_follow_the_formula(name: str, expected: float):
+def test_glue_14_two_labels_follow_the_formula(name: str, expected: float):
     """With two labels a metric is that of the second one, as scikit-learn has it."""
-    assert two_labels(name) == pytest.approx(expected, abs=1e-6)
+    assert two_labels(name) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +81,9 @@ def test_two_labels_follow_the_formula(name: str, expected: float):
         ("cohen-kappa", (5 / 8 - 22 / 64) / (1 - 22 / 64)),
     ],
 )
-def test_three_labels_follow_the_formula(name: str, expected: float):
+def test_glue_14_three_labels_follow_the_formula(name: str, expected: float):
     """With more labels precision, recall and F1 are the plain mean over the labels."""
-    assert three_labels(name) == pytest.approx(expected, abs=1e-6)
+    assert three_labels(name) == pytest.approx(expected, abs=1e-9)
 
 
 def test_calibration_error_is_the_gap_of_confidence_and_accuracy():
@@ -86,8 +91,29 @@ def test_calibration_error_is_the_gap_of_confidence_and_accuracy():
     assert three_labels("calibration-error") == pytest.approx(0.8 - 5 / 8, abs=1e-6)
 
 
-def test_every_metric_of_the_catalog_can_be_used_with_two_and_with_three_labels():
-    """Each name in the catalog gives a number."""
+KINDS = ("single_label_classification", "multi_label_classification", "regression")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "multi_output_classification"])
+def test_every_metric_answers_for_its_problem_types_and_refuses_others(kind: str):
+    """What the catalog says of each is so; the refusal names those that do."""
+    head = Head(problem_type=kind, labels=tuple("abcdefg"))
+    does = [entry.name for entry in registries["metric"] if kind in entry.types]
+
     for name in registries["metric"].names():
-        assert math.isfinite(two_labels(name))
-        assert math.isfinite(three_labels(name))
+        factory = registries["metric"].get(name)
+        if name in does:
+            factory(head)
+            continue
+        with pytest.raises(DataError, match=f"metric '{name}' does not go with") as caught:
+            factory(head)
+        assert caught.value.key == "metrics"
+        assert caught.value.hint == (f"those that do: {', '.join(does)}" if does else None)
+
+
+def test_among_the_first_of_few_labels_the_right_one_always_is():
+    """`top-3-accuracy` of three labels would say nothing."""
+    head = Head(problem_type=KINDS[0], labels=tuple("abc"))
+
+    with pytest.raises(DataError, match="'top-3-accuracy' is always 1: there are only 3 labels"):
+        registries["metric"].get("top-3-accuracy")(head)

@@ -22,6 +22,12 @@ from mlrecipe.interfaces import Head
 from tests.training.tiny import write_tiny
 
 HEAD = Head(problem_type="single_label_classification", labels=("negative", "positive"))
+NUMBER = Head(problem_type="regression", labels=("score",))
+SEVERAL = Head(
+    problem_type="multi_output_classification",
+    labels=("intent=ask", "intent=tell", "topic=a", "topic=b"),
+    outputs={"intent": ("ask", "tell"), "topic": ("a", "b")},
+)
 THREE = Head(problem_type="single_label_classification", labels=("a", "b", "c"))
 
 
@@ -168,6 +174,43 @@ def test_glue_22_a_head_for_other_labels_is_an_error(classifier: Path, labels: t
 
     assert "['negative', 'positive']" in str(caught.value)
     assert caught.value.key == "new_head"
+
+
+def test_glue_22_a_head_for_labels_is_none_for_a_number(classifier: Path):
+    """The message says what the task wants in place of two labels."""
+    with pytest.raises(DataError, match="the task has one output, the number 'score'") as caught:
+        Transformer(checkpoint=str(classifier)).build(NUMBER)
+
+    assert caught.value.key == "new_head"
+
+
+def test_glue_22_a_head_for_a_number_goes_by_position(encoder: Path, tmp_path: Path):
+    """Its one output is what the task wants, whatever the column is called; to labels it is no use."""
+    saved = save(Transformer(checkpoint=str(encoder)), tmp_path / "number", NUMBER)
+    before = logits(AutoModelForSequenceClassification.from_pretrained(saved))
+    other = Head(problem_type="regression", labels=("similarity",))
+
+    built = Transformer(checkpoint=str(saved)).build(other)
+
+    assert torch.equal(logits(built), before)
+    assert (built.config.id2label, built.config.problem_type) == ({0: "similarity"}, "regression")
+    with pytest.raises(DataError, match="is for the one output 'score'"):
+        Transformer(checkpoint=str(saved)).build(HEAD)
+
+
+def test_glue_23_the_outputs_of_several_columns_go_by_name(encoder: Path, tmp_path: Path):
+    """Columns and labels may come in another order; the library is told of no problem type."""
+    saved = save(Transformer(checkpoint=str(encoder)), tmp_path / "several", SEVERAL)
+    before = logits(AutoModelForSequenceClassification.from_pretrained(saved))
+    turned = Head(
+        problem_type=SEVERAL.problem_type, labels=SEVERAL.labels[2:] + SEVERAL.labels[:2],
+        outputs={"topic": ("a", "b"), "intent": ("ask", "tell")},
+    )  # fmt: skip
+
+    built = Transformer(checkpoint=str(saved)).build(turned)
+
+    assert torch.equal(logits(built), before[:, [2, 3, 0, 1]])
+    assert built.config.problem_type is None
 
 
 @pytest.mark.parametrize("labels", [("a", "b", "c"), ("good", "bad"), ("negative", "positive")])

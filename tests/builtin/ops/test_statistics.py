@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 
+import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
@@ -32,23 +34,62 @@ def test_training_19_what_prepare_reports(data):
     """Label counts, train/test overlap, empty texts, truncation rate and length percentiles."""
     facts = statistics(data)
 
-    assert facts["splits"]["train"] == {
+    train = facts["splits"]["train"]
+    assert train.pop("length").pop("histogram") == {
+        "edges": [0, 1, 2, 3, 4, 5], "rows": [2, 0, 3, 0, 1]
+    }  # fmt: skip
+    assert train == {
         "rows": 6,
-        "labels": {"neg": 2, "pos": 3},
-        "unlabelled": 1,
+        "labels": {
+            "label": {
+                "rows": {"neg": 2, "pos": 3}, "shares": {"neg": 0.4, "pos": 0.6}, "majority": 0.6,
+                "unlabelled": 1,
+            }
+        },
         "texts": {"text": {"missing": 1, "empty": 1}},
         "duplicates": 1,
-        "length": {
-            "unit": "words", "mean": 1.67, "p5": 0, "p25": 0, "p50": 2, "p75": 2, "p95": 4,
-            "p99": 4, "max": 4,
-        },
         "truncated": 1,
         "truncation_rate": 0.166667,
     }  # fmt: skip
-    assert facts["splits"]["test"]["overlap"] == 2
+    assert facts["splits"]["test"]["overlap"] == {"train": 2}
     assert facts["splits"]["test"]["truncation_rate"] == 0.666667
     assert facts["text"] == ["text"]
-    assert facts["label"] == "label"
+    assert facts["label"] == ["label"]
+
+
+def test_glue_10_statistics_of_each_split(data):
+    """Label counts, length percentiles and the truncation rate, in each split by itself."""
+    splits = statistics(data)["splits"]
+
+    assert [splits[n]["labels"]["label"]["rows"] for n in ("train", "test")] == [
+        {"neg": 2, "pos": 3}, {"pos": 3}
+    ]  # fmt: skip
+    assert [
+        tuple(
+            splits[name]["length"][key] for key in ("p5", "p25", "p50", "p75", "p95", "p99", "max")
+        )
+        for name in ("train", "test")
+    ] == [(0, 0, 2, 2, 4, 4, 4), (2, 2, 2, 2, 2, 2, 2)]
+    assert [splits[n]["length"]["mean"] for n in ("train", "test")] == [1.67, 2.0]
+    assert [(splits[n]["truncated"], splits[n]["truncation_rate"]) for n in ("train", "test")] == [
+        (1, 0.166667), (2, 0.666667)
+    ]  # fmt: skip
+
+
+def test_glue_10_percentiles_are_lengths_that_occur():
+    """As numpy gives them of all rows, across pieces of work."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(0, 400, 12_000)
+    data = Dataset.from_dict({"input_ids": [[1] * n for n in lengths]})
+
+    length = statistics(data)["splits"][""]["length"]
+
+    for p in (5, 25, 50, 75, 95, 99):
+        assert length[f"p{p}"] == np.percentile(lengths, p, method="inverted_cdf")
+    assert (length["mean"], length["max"]) == (round(lengths.mean(), 2), lengths.max())
+    low, *_ = length["histogram"]["edges"]
+    assert low == 0
+    assert sum(length["histogram"]["rows"]) == 12_000
 
 
 def test_what_deserves_attention_is_said(data):
@@ -56,7 +97,7 @@ def test_what_deserves_attention_is_said(data):
     assert statistics(data)["warnings"] == [
         "split 'train' has 1 row without a label",
         "split 'train' has 2 rows without text in 'text'",
-        "split 'train' has 1 row that repeat an earlier one",
+        "split 'train' has 1 row that repeats an earlier one",
         "split 'test' has one label only, 'pos'",
         "split 'test' has 2 rows that are in split 'train' too",
     ]
@@ -78,6 +119,23 @@ def test_tokens_are_counted_where_there_are_some():
     assert (length["unit"], length["mean"], length["max"]) == ("tokens", 5.0, 7)
 
 
+def test_different_tokens_are_counted():
+    """Those that the split uses."""
+    data = Dataset.from_dict({"input_ids": [[5, 7, 5], [7, 101], []]})
+
+    assert statistics(data)["splits"][""]["vocabulary"] == 3
+
+
+def test_what_is_much_longer_is_in_the_last_bin():
+    """One long row does not make the other bins wide."""
+    texts = ["a b c"] * 199 + ["w " * 5000]
+
+    length = statistics(Dataset.from_dict({"text": texts}))["splits"][""]["length"]
+
+    assert length["max"] == 5000
+    assert length["histogram"] == {"edges": [0, 1, 2, 3, 4], "rows": [0, 0, 0, 200]}
+
+
 def test_classes_by_name_with_none_left_out():
     """A class without rows counts 0; -1 is no label; one class alone is a warning."""
     features = Features({"text": Value("string"), "labels": ClassLabel(names=["a", "b"])})
@@ -85,28 +143,133 @@ def test_classes_by_name_with_none_left_out():
 
     facts = statistics(data)
 
-    assert facts["splits"][""]["labels"] == {"a": 0, "b": 1}
-    assert facts["splits"][""]["unlabelled"] == 1
+    labels = facts["splits"][""]["labels"]["labels"]
+    assert labels["rows"] == {"a": 0, "b": 1}
+    assert labels["unlabelled"] == 1
     assert "the data has one label only, 'b'" in facts["warnings"]
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
+    ("values", "expected", "unlabelled"),
     [
-        ([1, 0, 1], {"labels": {"0": 1, "1": 2}, "unlabelled": 0}),
-        ([10, 9, None], {"labels": {"9": 1, "10": 1}, "unlabelled": 1}),
-        ([True, False, True], {"labels": {"false": 1, "true": 2}, "unlabelled": 0}),
-        ([0.5, 1.5, None],
-         {"label_range": {"min": 0.5, "mean": 1.0, "max": 1.5}, "unlabelled": 1}),
-        ([["a"], ["a", "b"], []], {"labels": {"a": 2, "b": 1}}),
-        ([None, None, None], {"labels": {}, "unlabelled": 3}),
+        ([1, 0, 1], {"0": 1, "1": 2}, 0),
+        ([10, 9, None], {"9": 1, "10": 1}, 1),
+        ([True, False, True], {"false": 1, "true": 2}, 0),
+        ([["a"], ["a", "b", "a"], [], None], {"a": 2, "b": 1}, 1),
+        ([None, None, None], {}, 3),
     ],
-)  # fmt: skip
-def test_labels_of_any_type(values, expected):
-    """Counts by value, sorted; a range for numbers with fractions."""
-    facts = statistics(Dataset.from_dict({"label": values}))["splits"][""]
+)
+def test_labels_of_any_type(values, expected, unlabelled):
+    """Counts by value, sorted; a label counts once in a row."""
+    labels = statistics(Dataset.from_dict({"label": values}))["splits"][""]["labels"]["label"]
 
-    assert {k: v for k, v in facts.items() if "label" in k} == expected
+    assert labels["rows"] == expected
+    assert list(labels["rows"]) == list(expected)
+    assert labels["unlabelled"] == unlabelled
+
+
+def test_numbers_to_predict():
+    """Range, mean, deviation and a histogram with the same bins in every split; no number is no label."""
+    splits = {
+        "train": Dataset.from_dict({"label": [0.0, 2.5, 5.0, None, math.nan]}),
+        "test": Dataset.from_dict({"label": [4.9]}),
+    }
+
+    facts = statistics(DatasetDict(splits))["splits"]
+
+    train, test = (facts[name]["labels"]["label"] for name in ("train", "test"))
+    assert train["range"] == {"min": 0.0, "mean": 2.5, "std": 2.5, "max": 5.0}
+    assert train["unlabelled"] == 2
+    assert train["histogram"]["edges"] == test["histogram"]["edges"]
+    assert sum(train["histogram"]["rows"]) == 3
+    assert test["histogram"]["rows"][19] == 1  # from 4.75 to below 5
+    assert test["range"]["std"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "values", [[1e18, 1e18 + 256], [1e-12, 2e-12], [-1e308, 1e308], [3.5, 3.5]]
+)
+def test_histograms_of_odd_numbers(values):
+    """Every row is in a bin, however large, small or alike the numbers are."""
+    labels = statistics(Dataset.from_dict({"label": values}))["splits"][""]["labels"]["label"]
+
+    assert sum(labels["histogram"]["rows"]) == 2
+    assert len(labels["histogram"]["rows"]) <= 22
+
+
+def test_several_labels_in_a_row():
+    """How many labels rows have; shares are of rows."""
+    data = Dataset.from_dict({"label": [["a", "b"], ["a"], [], ["a", "a"]]})
+
+    labels = statistics(data)["splits"][""]["labels"]["label"]
+
+    assert labels["rows"] == {"a": 3, "b": 1}
+    assert labels["shares"] == {"a": 0.75, "b": 0.25}
+    assert labels["per_row"] == {"0": 1, "1": 2, "2": 1}
+    assert "majority" not in labels
+
+
+def test_several_labels_in_a_text():
+    """What `separator` parts, without the white space around."""
+    data = Dataset.from_dict({"label": ["a, b", "b,", "", None]})
+
+    labels = statistics(data, separator=",")["splits"][""]["labels"]["label"]
+
+    assert labels["rows"] == {"a": 1, "b": 2}
+    assert labels["per_row"] == {"0": 1, "1": 1, "2": 1}
+    assert labels["unlabelled"] == 1
+
+
+def test_several_columns_of_labels():
+    """Each by itself, in warnings too."""
+    data = Dataset.from_dict({"intent": ["a", "b"], "topic": ["x", "x"], "text": ["p q", "r s"]})
+
+    facts = statistics(data, label=["intent", "topic"])
+
+    labels = facts["splits"][""]["labels"]
+    assert {name: found["rows"] for name, found in labels.items()} == {
+        "intent": {"a": 1, "b": 1}, "topic": {"x": 2}
+    }  # fmt: skip
+    assert facts["text"] == ["text"]
+    assert facts["warnings"] == ["the data has one label only, 'x' in 'topic'"]
+
+
+def test_very_many_labels_are_only_counted():
+    """How many different ones, exactly, across pieces."""
+    rows = 25_000
+    data = Dataset.from_dict({"label": [f"id {i % 12_345}" for i in range(rows)]})
+
+    labels = statistics(data)["splits"][""]["labels"]["label"]
+
+    assert labels == {"distinct": 12_345, "unlabelled": 0}
+
+
+def test_labels_that_are_not_learned_are_a_warning():
+    """A label that only the test split has cannot be predicted."""
+    data = DatasetDict(
+        train=Dataset.from_dict({"label": ["a", "b"]}),
+        test=Dataset.from_dict({"label": ["c", "a"]}),
+    )
+
+    assert statistics(data)["warnings"] == [
+        "split 'test' has labels that the train split has not: 'c'"
+    ]
+
+
+def test_every_two_splits_are_compared():
+    """Once each; what is left of train is compared with train."""
+    splits = {
+        name: Dataset.from_dict({"text": texts})
+        for name, texts in {
+            "valid": ["b x", "c x"], "train": ["a x", "b x"], "test": ["b x", "c x", "d x"]
+        }.items()
+    }  # fmt: skip
+
+    facts = statistics(DatasetDict(splits))["splits"]
+
+    assert {name: facts[name].get("overlap") for name in facts} == {
+        "valid": {"train": 1}, "train": None, "test": {"train": 1, "valid": 2}
+    }  # fmt: skip
 
 
 def test_texts_are_found(data):
@@ -128,8 +291,8 @@ def test_columns_can_be_named(data):
 
     facts = statistics(data, text=["text"], label="label")
 
-    assert "labels" not in facts["splits"]["test"]
-    assert facts["splits"]["test"]["overlap"] == 2
+    assert facts["splits"]["test"]["labels"] == {}
+    assert facts["splits"]["test"]["overlap"] == {"train": 2}
 
 
 def test_an_empty_split():
@@ -138,17 +301,25 @@ def test_an_empty_split():
 
     assert statistics(data) == {
         "text": ["text"],
-        "label": None,
+        "label": [],
         "splits": {
-            "train": {"rows": 0, "texts": {"text": {"missing": 0, "empty": 0}}, "duplicates": 0}
+            "train": {
+                "rows": 0, "labels": {}, "texts": {"text": {"missing": 0, "empty": 0}},
+                "duplicates": 0,
+            }
         },
         "warnings": ["split 'train' has no rows"],
-    }
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("params", "key"),
-    [({"text": "txt"}, "text"), ({"label": "lab"}, "label"), ({"text": "truncated"}, "text")],
+    [
+        ({"text": "txt"}, "text"),
+        ({"label": "lab"}, "label"),
+        ({"text": "truncated"}, "text"),
+        ({"num_workers": 0}, "num_workers"),
+    ],
 )
 def test_unknown_columns(params, key, data):
     """The error names the parameter."""
@@ -165,6 +336,6 @@ def test_imdb_has_the_repetitions_it_is_known_for(real_data):
 
     facts = statistics(load_files(**files))["splits"]
 
-    assert facts["train"]["labels"] == {"neg": 12500, "pos": 12500}
+    assert facts["train"]["labels"]["label"]["rows"] == {"neg": 12500, "pos": 12500}
     assert (facts["train"]["duplicates"], facts["test"]["duplicates"]) == (96, 199)
-    assert facts["test"]["overlap"] == 123
+    assert facts["test"]["overlap"] == {"train": 123}

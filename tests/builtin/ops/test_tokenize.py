@@ -396,6 +396,50 @@ def test_a_missing_column_names_the_columns(folders: dict[str, str], tmp_path: P
     data = texts_of("a film", label=[1]).rename_column("text", "texts")
 
     with pytest.raises(DataError, match=r"'texts', 'label'.*did you mean 'texts'") as caught:
+        run(tmp_path, data, tokenizer=folders["bert"], text="text")
+
+    assert caught.value.key == "text"
+
+
+@pytest.mark.parametrize(
+    ("columns", "texts"),
+    [
+        (["premise", "hypothesis"], {"text": "premise", "text_pair": "hypothesis"}),
+        (["review", "city"], {"text": "review"}),
+        (["text", "sentence"], {"text": "text"}),
+        (["v1", "v2"], {"text": "v2"}),
+    ],
+)
+def test_glue_8_columns_with_usual_names_are_found(
+    folders: dict[str, str], tmp_path: Path, columns: list[str], texts: dict[str, str]
+) -> None:
+    """What comes out is what the recipe would give that names them; and what was found is said."""
+    from datasets import Dataset
+
+    data = Dataset.from_dict({name: [f"{name} a", "b c"] for name in columns})
+    heard: list[Event] = []
+    for name in ("found", "named"):
+        (tmp_path / name).mkdir()
+
+    with listening(heard.append):
+        found = run(tmp_path / "found", data, tokenizer=folders["bert"])
+    named = run(tmp_path / "named", data, tokenizer=folders["bert"], **texts)
+
+    assert found.to_dict() == named.to_dict()
+    notes = [event.text for event in heard if isinstance(event, Note)]
+    assert len(notes) == (texts != {"text": "text"})
+    assert all(repr(column) in note for note in notes for column in texts.values())
+
+
+def test_columns_that_could_both_be_the_texts_are_an_error(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    """It lists them."""
+    from datasets import Dataset
+
+    data = Dataset.from_dict({"headline": ["a"], "body": ["b"]})
+
+    with pytest.raises(DataError, match="'headline' or 'body'") as caught:
         run(tmp_path, data, tokenizer=folders["bert"])
 
     assert caught.value.key == "text"

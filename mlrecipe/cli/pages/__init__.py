@@ -1,0 +1,1 @@
+"""Pages: what commands write as HTML, each one file that needs nothing else."""

@@ -1,0 +1,1 @@
+"""What leaves a project: model folders, repositories of the hub, submissions to GLUE."""

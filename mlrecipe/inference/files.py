@@ -1,0 +1,151 @@
+"""Files: the rows of one predicted into another, a piece at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrecipe import events
+from mlrecipe.builtin.ops._delimited import Layout
+from mlrecipe.builtin.ops._files import Source
+from mlrecipe.errors import DataError, RequestError
+from mlrecipe.inference import answers, reading, writing
+from mlrecipe.inference.predictor import Precision, Predictor
+from mlrecipe.inference.requests import run_of
+from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.project import project_of
+from mlrecipe.runs.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What came of predicting a file."""
+
+    rows: int
+    seconds: float
+    """Wall-clock time, loading of the model left out."""
+
+    blank: int
+    """Rows without any text, which were predicted as empty ones."""
+
+    truncated: int
+    """Rows of which tokens were cut off."""
+
+    metrics: Mapping[str, float]
+    """Metrics by name, where every row came with its label."""
+
+    unlabelled: str
+    """Why there are none, where some rows have labels."""
+
+
+def predict_file(  # noqa: PLR0913 - each is an option of the command
+    run: Run | Path | str,
+    input: str | Path,
+    output: str | Path,
+    *,
+    checkpoint: str = "best",
+    batch_size: int | None = None,
+    top: int | None = None,
+    format: str | None = None,
+    delimiter: str | None = None,
+    columns: Sequence[str] | None = None,
+    prefix: str = "",
+    precision: Precision = "fp32",
+    overwrite: bool = False,
+    request: Request | None = None,
+) -> Predicted:
+    """Predict every row of a file; the output has its rows and columns in their order, and new columns.
+
+    Args:
+        run: a train run: its folder, or its id within the project here.
+        input: CSV, TSV, JSON, JSON Lines, Parquet or Arrow, which may be compressed; `-` is standard input.
+        output: CSV, TSV, JSON Lines or Parquet; `-` is standard output, in the
+            input's format.
+        checkpoint: `best`, `last` or another that the run has kept.
+        batch_size: rows that the network takes at once; by default the recipe's `test.batch_size`.
+        top: this many labels, best first, in place of the probabilities of all.
+        format: what the input holds, whatever its name ends in.
+        delimiter: character between the cells of CSV; by default the recipe's own.
+        columns: names of the columns, for CSV and TSV without a header.
+        prefix: begins the name of every new column.
+        precision: `fp32`, or `bf16` where speed is worth more than the last digits.
+        overwrite: whether an output that is there is replaced.
+        request: the run's, where it has been read already.
+
+    Raises:
+        RequestError: the input does not have the columns that the model needs, or something cannot be read
+            or written as asked.
+        TrainingError: the checkpoint is damaged, or its scores are not finite.
+    """
+    found = run if isinstance(run, Run) else run_of(str(run), project=project_of(Path.cwd()))
+    files = sources(str(input), str(output), format=format, overwrite=overwrite)
+    predictor = Predictor.of_run(
+        found, checkpoint=checkpoint, batch_size=batch_size, precision=precision, request=request
+    )
+    shape = answers.Shape(
+        head=predictor.head, top=top, prefix=prefix, is_flat=files[1].format in writing.FLAT,
+        separator=predictor.separator if files[1].format in writing.FLAT else None,
+    )  # fmt: skip
+    layout = _layout(predictor, delimiter, columns)
+    return _predict(predictor, shape, *files, name=str(output), layout=layout, overwrite=overwrite)
+
+
+def sources(
+    input: str, output: str, *, format: str | None, overwrite: bool
+) -> tuple[Source, Source]:
+    """The two files, once it is sure that the one may be read and the other be written.
+
+    Raises:
+        RequestError: a format is not known, the input is not there, or the output is.
+    """
+    read = reading.input_of(input, format=format)
+    written = reading.output_of(output, like=read, known=writing.FORMATS)
+    writing.check_compression(written)
+    if output == reading.STANDARD or not written.path.exists():
+        return read, written
+    if input != reading.STANDARD and os.path.samefile(read.path, written.path):
+        raise RequestError("the output would replace the input", key="--output")
+    if not overwrite:
+        message = f"{output!r} is there already"
+        raise RequestError(message, key="--output", hint="--overwrite replaces it")
+    return read, written
+
+
+def _layout(predictor: Predictor, delimiter: str | None, columns: Sequence[str] | None) -> Layout:
+    """How cells are written: as in the files of the training, unless it is said otherwise."""
+    own = predictor.origin
+    return Layout(
+        delimiter=delimiter or own.get("delimiter"), quoting=own.get("quoting"),
+        encoding=own.get("encoding", "utf-8"), header=columns is None,
+        columns=None if columns is None else tuple(columns),
+    )  # fmt: skip
+
+
+def _predict(
+    predictor: Predictor, shape: answers.Shape, read: Source, written: Source, *, name: str,
+    layout: Layout, overwrite: bool,
+) -> Predicted:  # fmt: skip
+    predictor.total = reading.count_of(read)
+    exact = written.format == "parquet"
+    named = "standard input" if read.path == reading.STDIN else read.name
+    events.emit(events.StageStarted("predict", f"rows of {named}"))
+    started = time.perf_counter()
+    try:
+        mark = layout.delimiter if read.format == "csv" else None
+        with writing.writing(written, name, overwrite=overwrite, delimiter=mark) as writer:
+            for piece in reading.pieces(read, layout):
+                shape.check(piece.table.column_names)
+                scores = predictor.scores(piece)
+                shown = scores if exact else answers.shortest(scores)
+                writer.write(piece, shape.columns(shown, start=piece.start))
+    except DataError as error:  # of the readers, which blame a file
+        raise RequestError(error.message, key=error.key, hint=_hint(error)) from error
+    counts = predictor.counts
+    return Predicted(
+        rows=counts.rows, seconds=time.perf_counter() - started, blank=counts.blank,
+        truncated=counts.truncated, metrics=predictor.gold.metrics(),
+        unlabelled=predictor.gold.reason,
+    )  # fmt: skip

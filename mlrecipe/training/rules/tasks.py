@@ -1,0 +1,94 @@
+"""What can be said against a recipe's task before any work; imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+from mlrecipe.code.catalog import Catalog
+from mlrecipe.errors import Problem, did_you_mean
+from mlrecipe.recipe.keys import table_at
+from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.positions import KeyPath
+from mlrecipe.training.rules.optimization import weights
+
+_SEVERAL = "multi-label-classification"
+_OUTPUTS = "multi-output-classification"
+_WITHOUT_CLASSES = (_SEVERAL, _OUTPUTS, "text-regression")
+_BY_CLASS = ("balanced", "undersampled")
+
+Found = Iterator[tuple[KeyPath, str]]
+
+
+def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
+    """Parameters of the built-in tasks that say nothing together, or that contradict each other."""
+    task, train = table_at(tree.values, ("task",)), table_at(tree.values, ("train",))
+    found: list[tuple[KeyPath, str]] = []
+    if task.get("use") == _SEVERAL:
+        found += [(("task", *path), message) for path, message in _several(task)]
+    if task.get("use") == _OUTPUTS:
+        found += [(("task", *path), message) for path, message in _outputs(task)]
+    if task.get("use") in _WITHOUT_CLASSES and train.get("sampling") in _BY_CLASS:
+        message = f"a row of the task {task['use']!r} is not of one class; take `all` or `weighted`"
+        found.append((("train", "sampling"), message))
+    return [tree.problem(path, message) for path, message in found]
+
+
+def metrics_of(task: Mapping[str, Any], names: list[str]) -> list[str]:
+    """The names under which the task reports its metrics: of several outputs also those of each."""
+    outputs = task.get("outputs")
+    if task.get("use") != _OUTPUTS or not isinstance(outputs, list):
+        return names
+    return [*names, *(f"{column}/{name}" for column in outputs for name in names)]
+
+
+def _several(task: Mapping[str, Any]) -> Found:
+    threshold = task.get("threshold", 0.5)
+    if _is_number(threshold) and not 0 < threshold < 1:
+        yield ("threshold",), f"{threshold!r} is not between 0 and 1"
+    if task.get("separator") == "":
+        yield ("separator",), "an empty text separates nothing; leave it out for lists"
+    columns = task.get("labels_from")
+    if isinstance(columns, list):
+        for key in ("label", "labels", "separator"):
+            if task.get(key) is not None:
+                yield (key,), "does nothing with `labels_from`, whose columns are the labels"
+        yield from _twice(columns, "labels_from")
+        if not columns:
+            yield ("labels_from",), "there is no column"
+    labels = columns if isinstance(columns, list) else task.get("labels")
+    given = task.get("pos_weight")
+    for path, message in weights(given, labels, key="pos_weight"):
+        yield path[1:], message
+
+
+def _outputs(task: Mapping[str, Any]) -> Found:
+    columns = task.get("outputs")
+    if not isinstance(columns, list):
+        return
+    if not columns:
+        yield ("outputs",), "there is no column"
+    yield from _twice(columns, "outputs")
+    for key in ("labels", "weights"):
+        for name in table_at(task, (key,)):
+            if name not in columns:
+                message = f"no output {name!r}; {did_you_mean(name, map(str, columns))}"
+                yield (key, name), message
+    for name, labels in table_at(task, ("labels",)).items():
+        if isinstance(labels, list):
+            yield from _twice(labels, "labels", name)
+    values = [table_at(task, ("weights",)).get(name, 1) for name in columns]
+    if not values or not all(map(_is_number, values)):
+        return
+    if any(not 0 <= value < float("inf") for value in values) or not any(values):
+        yield ("weights",), "weights are 0 or more, and not all 0"
+
+
+def _twice(names: list[Any], *path: str) -> Found:
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        yield path, f"{twice[0]!r} is there twice"
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
