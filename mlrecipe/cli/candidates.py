@@ -200,7 +200,7 @@ SOURCES: Mapping[str, Callable[[Context, str], Iterable[Candidate]]] = {
     "RECIPE": recipes, "NODE": nodes, "KEY=VALUE": settings, "KEY": unsettable,
     "GROUP=OPTION": picks, "ID": runs, "RUN": runs, "WHAT": listed, "NAME": names,
     "PREFIX": prefixes, "OTHER": recipes, "FILE": files, "TABLE": files, "FOLDER": files, "PATH": files,
-    "INPUT": files, "OUTPUT": files,
+    "INPUT": files, "OUTPUT": files, "RECIPE|RUN": recipes,
 }  # fmt: skip
 """What a command's help calls an argument → what may stand there."""
 

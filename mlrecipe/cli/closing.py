@@ -98,4 +98,4 @@ def _next(run: Run, session: Session) -> str | None:
     parent = run.facts["parent"]
     if "split" not in run.facts:  # a LightningModule's loaders choose the rows
         return None
-    return f"mlrecipe test {parent} --input FILE --output FILE"
+    return f"mlrecipe predict {parent} --input FILE --output FILE"

@@ -81,11 +81,12 @@ class _Plain:
     def __enter__(self) -> _Plain:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, problem: object = None, *_: object) -> None:
         self._over.set()
         if self._thread is not None:
             self._thread.join()
-        self._tell_last()
+        if problem is None:
+            self._tell_last()
 
     def __call__(self, event: events.Event) -> None:
         with self._lock:
@@ -207,8 +208,8 @@ class _Bars(_Plain):
         super().__init__(shows_hits=shows_hits, series=series)
         self._bars: RichProgress | None = None
 
-    def __exit__(self, *_: object) -> None:
-        super().__exit__(*_)
+    def __exit__(self, problem: object = None, *_: object) -> None:
+        super().__exit__(problem, *_)
         for subject in list(self._works):
             self._end(subject)
 

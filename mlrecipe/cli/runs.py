@@ -158,7 +158,7 @@ def _headline(run: Run) -> tuple[str, float] | None:
     last = _monitor(run).rpartition("/")[2]
     wanted = [_monitor(run), f"{run.facts.get('stage')}/{last}"]
     wanted += [f"{split}/{last}" for split in run.facts.get("splits", {})]
-    others = [name for name in metrics if not name.endswith("loss")]
+    others = [name for name in metrics if not name.endswith("loss") and not name.startswith("lr-")]
     name = next((n for n in [*wanted, *others, *metrics] if n in metrics), None)
     return None if name is None else (name, metrics[name])
 

@@ -251,15 +251,10 @@ def _used(request: Request) -> list[str]:
 
 
 def _train(
-    session: Session,
-    request: Request,
-    records: Mapping[str, Record],
-    settings: Settings,
-    *,
-    resumed: Run | None = None,
-    facts: Mapping[str, Any] | None = None,
+    session: Session, request: Request, records: Mapping[str, Record], settings: Settings, *,
+    resumed: Run | None = None, facts: Mapping[str, Any] | None = None,
     series: Series | None = None,
-) -> Run:
+) -> Run:  # fmt: skip
     with live(settings, series):
         from mlrecipe.training import stages as training
 
@@ -268,15 +263,9 @@ def _train(
 
 
 def _test(
-    session: Session,
-    request: Request,
-    records: Mapping[str, Record],
-    parent: Run,
-    settings: Settings,
-    *,
-    checkpoint: str | None = None,
-    series: Series | None = None,
-) -> Run:
+    session: Session, request: Request, records: Mapping[str, Record], parent: Run,
+    settings: Settings, *, checkpoint: str | None = None, series: Series | None = None,
+) -> Run:  # fmt: skip
     with live(settings, series):
         from mlrecipe.training import stages as training
 

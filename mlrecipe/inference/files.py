@@ -114,6 +114,12 @@ def sources(
     return read, written
 
 
+def _hint(error: DataError) -> str | None:
+    """What to do; the readers name parameters of `load-files`."""
+    is_theirs = any(word in (error.hint or "") for word in ("quoting", "ragged", "encoding"))
+    return "mend the file, or see --delimiter and --columns" if is_theirs else error.hint
+
+
 def _layout(predictor: Predictor, delimiter: str | None, columns: Sequence[str] | None) -> Layout:
     """How cells are written: as in the files of the training, unless it is said otherwise."""
     own = predictor.origin

@@ -87,7 +87,7 @@ def load(
     if isinstance(tree.values.get("plugins"), list):
         tree.values["plugins"] = [plugin.name for plugin in plugins]
     is_late = strategies.is_late(tree)
-    takes_one = not own.is_module(tree.values, catalog)  # else it does nothing, which is said elsewhere
+    takes_one = not own.is_module(tree.values, catalog)  # that it does nothing is said elsewhere
     if takes_one and not is_late:
         loading.problems += strategies.apply(tree, base)
     loading.problems += interpolate(

@@ -1,7 +1,7 @@
 """Compare GLUE tasks here with run_glue's logic in plain `transformers`, at the same settings.
 
-RTE and MRPC whole, CoLA and STS-B with 1,500 rows; the reference reads GLUE's files, pairs the columns, pads and
-judges by itself, as run_glue does; `transformers.Trainer` trains it.
+RTE and MRPC whole, CoLA and STS-B with 1,500 rows; the reference reads GLUE's files, pairs the columns, pads
+and judges by itself, as run_glue does; `transformers.Trainer` trains it.
 
     python -m tests.benchmarks.glue rte --data GLUE --model FOLDER --part losses
     python -m tests.benchmarks.glue rte --data GLUE --model FOLDER --part seeds [--epochs 3]
@@ -21,6 +21,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,11 @@ class Versus:
     """One task, here and there."""
 
     def __init__(
-        self, exam: Exam, data: Mapping[str, Dataset], tokenizer: PreTrainedTokenizerBase, scratch: Path
+        self,
+        exam: Exam,
+        data: Mapping[str, Dataset],
+        tokenizer: PreTrainedTokenizerBase,
+        scratch: Path,
     ) -> None:
         self.exam = exam
         self.data = data
@@ -190,9 +195,9 @@ class Versus:
             start = self._start(model, seed=seed)
             turns = {"here": self._judged_here, "there": self._judged_there}
             found: dict[str, Mapping[str, float]] = {}
-            for where in list(turns)[:: 1 if seed % 2 else -1]:  # neither always on the warmer machine
-                run = lambda work=turns[where]: work(start, seed=seed, epochs=epochs)  # noqa: E731
-                found[where], spent = timed(run)  # type: ignore[arg-type,assignment]
+            for where in list(turns)[:: 1 if seed % 2 else -1]:  # each is the first in turns
+                work = partial(turns[where], start, seed=seed, epochs=epochs)
+                found[where], spent = timed(work)
                 seconds[where] += spent
             for name in names:
                 gaps[name].append(found["here"][name] - found["there"][name])
@@ -224,15 +229,7 @@ class Versus:
 
         arguments = arguments_for(self.scratch / "there", seed=1, steps=STEPS, max_steps=STEPS)
         arguments.learning_rate = RATE
-        network = self._network(start)
-        for module in network.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        for config in (network.config,):
-            config.attention_probs_dropout_prob = config.hidden_dropout_prob = 0.0
-        for module in network.modules():
-            if isinstance(getattr(module, "dropout_prob", None), float):
-                module.dropout_prob = 0.0
+        network = self._network(start, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         Same(model=network, args=arguments, train_dataset=self.data["train"]).train()
         return seen
 
@@ -292,8 +289,9 @@ class Versus:
         builder.save(builder.build(self.head), folder)
         return folder
 
-    def _network(self, start: Path) -> Any:
-        return AutoModelForSequenceClassification.from_pretrained(start, dtype=torch.float32)
+    def _network(self, start: Path, **settings: float) -> Any:
+        read = AutoModelForSequenceClassification.from_pretrained
+        return read(start, dtype=torch.float32, **settings)
 
 
 def spec_for(**changes: Any) -> TrainSpec:

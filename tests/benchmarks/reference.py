@@ -24,7 +24,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -53,6 +53,8 @@ from mlrecipe.training.batching.rows import Rows
 from mlrecipe.training.batching.samplers import TrainBatches
 from mlrecipe.training.fit import FitReport, fit
 from mlrecipe.training.test import test
+
+T = TypeVar("T")
 
 LABELS = ["neg", "pos"]
 HEAD = Head(problem_type="single_label_classification", labels=tuple(LABELS))
@@ -272,7 +274,7 @@ def start_from(model: Path, *, seed: int, folder: Path) -> Path:
     return folder
 
 
-def timed(work: Callable[[], float]) -> tuple[float, float]:
+def timed(work: Callable[[], T]) -> tuple[T, float]:
     """What the work gives, and its seconds."""
     started = time.perf_counter()
     return work(), time.perf_counter() - started

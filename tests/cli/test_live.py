@@ -276,7 +276,7 @@ def test_no_time_left_is_told_of_the_first_steps(lines):
 
 def test_training_40_members_of_a_series_are_told_of_in_brief(lines):
     """What is said of one stage or warned of once is not said of the next; epochs have no lines."""
-    clock, said = lines
+    _, said = lines
     series = live.Series()
     for seed in range(3):
         shown = live._Plain(series=series)

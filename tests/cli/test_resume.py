@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mlrecipe.cli.app import run as command
 from mlrecipe.cli import resuming
+from mlrecipe.cli.app import run as command
 from mlrecipe.cli.resuming import warn_of_changes
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import RequestError
@@ -253,13 +253,13 @@ def test_what_the_run_has_already_may_be_said_again(
     facts = facts_of(run)
     line = ["train", "demo.toml", "--resume"]
     refused = {
-        ("--set", "train.epochs=9", "--limit", "90"): "limit 120 → 90; train.epochs 3 → 9: a resumed run",
-        ("--unset", "train.monitor"): "train.monitor 'valid/accuracy' → 'valid/loss': a resumed run",
-        ("--pick", "model=tiny"): "--pick model=tiny: a resumed run keeps the recipe",
+        "--set train.epochs=9 --limit 90": "limit 120 → 90; train.epochs 3 → 9: a resumed run",
+        "--unset train.monitor": "train.monitor 'valid/accuracy' → 'valid/loss': a resumed run",
+        "--pick model=tiny": "--pick model=tiny: a resumed run keeps the recipe",
     }
     for more, message in refused.items():
         capsys.readouterr()
-        assert command([*line, *more]) == 2
+        assert command([*line, *more.split()]) == 2
         assert message in " ".join(capsys.readouterr().err.split())
     assert facts_of(run) == facts
 

@@ -83,9 +83,14 @@ def test_where_no_run_fits_it_is_said_which_there_are(cli: Cli, work: Work) -> N
     assert tagged.err.startswith("no runs of small.toml with 'final' in runs; there are: ")
 
 
-def test_one_training_of_a_group_is_tested_and_which_that_is_is_said(
-    cli: Cli, work: Work
-) -> None:
+def test_a_learning_rate_is_no_headline(cli: Cli, work: Work) -> None:
+    """It is logged among a module's metrics, and says nothing of what came of a run."""
+    make(work, metrics={"lr-Adam": 0.1, "val_score": 0.5}, monitor="valid/loss")
+
+    assert "val_score 0.5000" in cli("runs", "list").out
+
+
+def test_one_training_of_a_group_is_tested_and_which_that_is_is_said(cli: Cli, work: Work) -> None:
     """The newest, of how many, and how to choose; a group itself is no run to test."""
     from mlrecipe.cli import tested
     from mlrecipe.cli.session import Session

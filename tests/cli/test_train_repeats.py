@@ -132,7 +132,8 @@ def test_training_40_a_run_of_many_trainings_prints_few_lines(
     printed = capsys.readouterr()
     assert len((printed.out + printed.err).splitlines()) <= 40
     said = printed.err.splitlines()
-    members = [text for text in said if re.match(r"seed \d+ fold \d, \d of 6: valid/accuracy 0", text)]
+    start = r"seed \d+ fold \d, \d of 6: valid/accuracy 0"
+    members = [text for text in said if re.match(start, text)]
     assert len(members) == 6
     assert all(", finished 1 epoch in " in text for text in members)
     assert sum(text.startswith("train: ") for text in said) == 1

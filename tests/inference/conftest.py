@@ -110,7 +110,7 @@ def make_texts(count: int, *, seed: int) -> list[tuple[str, str]]:
     random = np.random.default_rng(seed)
     rows = []
     for number in range(count):
-        label = number % 2
+        label = int(random.random() < 0.5) if number > 1 else number
         words = random.choice(WORDS[6:], random.integers(2, 40)).tolist()
         if random.random() < 0.85:
             words[random.integers(0, min(len(words), 20))] = WORDS[

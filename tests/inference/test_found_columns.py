@@ -43,7 +43,7 @@ def predictions(path: Path) -> list[tuple[str, str]]:
 def test_glue_8_new_rows_go_by_the_columns_that_were_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """A column of the new file that looks more like texts changes nothing; without the right one it is refused."""
+    """A column of the new file that looks more like texts changes nothing; one without theirs is refused."""
     (tmp_path / ".mlrecipe").mkdir()
     (tmp_path / "tiny").mkdir()
     write_tiny(tmp_path / "tiny")

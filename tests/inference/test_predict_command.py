@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,6 +123,27 @@ def test_a_wrong_request_is_refused_with_what_to_do(here: Project, cli: Cli, arg
     assert not list(here.folder.glob("x.*"))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('sentence\ngood\n"bad\n', "x.csv:3: the quotes of the row"),
+        ("sentence,id\ngood,1\nbad\n", "x.csv:3: the row has 1 cell where 2"),
+        ("", "x.csv: the file is empty"),
+    ],
+    ids=["quotes", "ragged", "empty"],
+)
+def test_a_broken_file_is_refused_with_its_line(cli: Cli, tmp_path: Path, text: str, said: str):
+    """Nothing is written, not even the rows before; what is to be done is said in options of `predict`."""
+    (tmp_path / "x.csv").write_text(text)
+
+    done = cli("predict", "recipe", "-i", tmp_path / "x.csv", "-o", tmp_path / "out.csv")
+
+    assert done.code == 2
+    assert said in done.err
+    assert "quoting" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
+
+
 def test_rows_go_through_pipes(here: Project, tmp_path: Path):
     """`-` and `-`: standard output has nothing but rows."""
     text = (here.folder / "test.csv").read_text()
@@ -156,8 +178,13 @@ print(code, [name for name in sys.modules if "lightning" in name.partition(".")[
     assert "lightning_fabric" not in found
 
 
-def test_training_40_a_run_ends_with_all_that_one_needs(here: Project, cli: Cli, tmp_path: Path):
+def test_training_40_a_run_ends_with_all_that_one_needs(
+    trained: Project, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """At most 40 lines: metrics, paths, examples/s, fill and a predict command, which works as it stands."""
+    shutil.copytree(trained.folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+
     done = cli("run", "recipe.toml", "--set", "train.epochs=1", "--set", "train.seed=8")
 
     lines = done.out.splitlines() + done.err.splitlines()

@@ -294,3 +294,45 @@ def test_a_predictor_takes_tables_and_gives_tables(here: Project):
     assert [table["row"].to_pylist() for table in made] == [[0, 1], [2]]
     assert made[0].column_names == ["row", "prediction", "probability", "probabilities"]
     assert list(made[0]["probabilities"][0].as_py()) == LABELS
+
+
+def test_half_precision_is_near(here: Project, tmp_path: Path):
+    """bf16 has two to three digits; it is another answer than that of fp32."""
+    full = predict(here, here.folder / "test.csv", tmp_path / "full.csv")
+    half = predict(here, here.folder / "test.csv", tmp_path / "half.csv", precision="bf16")
+
+    one, other = (
+        [float(row["p_positive"]) for row in read_csv(tmp_path / f"{name}.csv")]
+        for name in ("full", "half")
+    )
+    assert half.rows == full.rows
+    assert one != other
+    assert one == pytest.approx(other, abs=0.05)
+
+
+class Bare:
+    """A task without what predicting is made of."""
+
+    def __init__(self, task: object) -> None:
+        self._task = task
+
+    def __getattr__(self, name: str) -> object:
+        if name in ("inputs", "scores", "is_labelled"):
+            raise AttributeError(name)
+        return getattr(self._task, name)
+
+
+def test_a_task_that_cannot_predict_takes_rows_with_labels(here: Project):
+    """Without labels it is refused, and the error says what the task lacks."""
+    known = inference.Predictor.of_run(here.run)
+    bare = inference.Predictor(
+        task=Bare(known._task), network=known._network, head=known.head, ways=known._ways
+    )  # type: ignore[arg-type]
+    rows = {"sentence": ["good", "bad"]}
+
+    (made,) = bare.predict([pa.table({**rows, "label": LABELS})])
+    (same,) = known.predict([pa.table(rows)])
+
+    assert made.equals(same)
+    with pytest.raises(RequestError, match="predicts no rows without labels"):
+        list(bare.predict([pa.table(rows)]))

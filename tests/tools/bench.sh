@@ -8,7 +8,7 @@ if [ -x "$get_model" ] && [ ! -f "$MLRECIPE_TEST_MODEL/model.safetensors" ]; the
   "$get_model" "$MLRECIPE_TEST_MODEL"
 fi
 if [ ! -d "$MLRECIPE_TEST_DATA/imdb" ] || [ ! -d "$MLRECIPE_TEST_MODEL" ]; then
-  echo "bench: no data or no model here; left out: tokenize, reference, startup, throughput, frozen"
+  echo "bench: no data or no model here; left out: tokenize, reference, glue, predict, startup, throughput, frozen"
   exit 0
 fi
 for length in 128 256; do
@@ -19,6 +19,12 @@ for part in losses seeds; do
   "$python" -m tests.benchmarks.reference --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL" --part "$part"
 done
 glue=$MLRECIPE_TEST_DATA/glue
+for task in rte mrpc cola stsb; do
+  for part in losses seeds; do
+    "$python" -m tests.benchmarks.glue "$task" --data "$glue" --model "$MLRECIPE_TEST_MODEL" --part "$part"
+  done
+done
+"$python" -m tests.benchmarks.predict --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL"
 "$python" -m tests.benchmarks.startup --model "$MLRECIPE_TEST_MODEL"
 for threads in 1 0; do
   "$python" -m tests.benchmarks.throughput sst2 --data "$glue/SST-2" --model "$MLRECIPE_TEST_MODEL" --threads "$threads"
