@@ -16,19 +16,23 @@ from mlrecipe.runs.run import Run
 _LINES = 40
 """Lines of a command that goes well, in all; the tables of a test take what is left of them."""
 
+_REPORT = "report"
+
 
 def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     """The closing table: metrics, and where everything is."""
     if as_json:
         render.document([_facts(run, session.project) for run in runs])
         return
-    render.out()
-    for line in render.columns(_numbers([render.metrics(metrics(run)) for run in runs])):
-        render.out(line)
+    if numbers := _numbers([render.metrics(metrics(run)) for run in runs]):
+        render.out()
+        for line in render.columns(numbers):
+            render.out(line)
     places = [place for run in runs for place in _places(run, session.here)]
     following = _next(runs[-1], session)
     places += [("next", following)] if following else []
-    reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1)
+    if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
+        places = [(_CLASSES.get(name, name), place) for name, place in places]
     render.out()
     for line in render.columns(places):
         render.out(line)
@@ -48,7 +52,7 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
         tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
         found = _predictions(run, folder)
         if found and (run.folder / reported.FILE).is_file():
-            found[-1] = (found[-1][0], f"{found[-1][1]} (and {reported.FILE})")
+            found.append(("report", f"{folder}/{reported.FILE}"))
         return [("tested", tested), *(found or [("run", folder)])]
     facts = run.facts
     speed = f"{facts['examples_per_second']:,.0f} examples/s"
@@ -70,7 +74,7 @@ def _predictions(run: Run, folder: str) -> list[tuple[str, str]]:
     files = [f"predictions-{name}.arrow" if several else "predictions.arrow" for name in splits]
     unlabelled = run.facts.get("unlabelled", ())
     return [
-        ("predictions", f"{folder}/{file}" + " (no labels, no metrics)" * (name in unlabelled))
+        ("predictions", f"{folder}/{file}" + ": no labels, no metrics" * (name in unlabelled))
         for name, file in zip(splits, files, strict=True) if (run.folder / file).is_file()
     ]  # fmt: skip
 

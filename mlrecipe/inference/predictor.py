@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from mlrecipe.inference.replay import SPLIT, Missing, Replay
 from mlrecipe.inference.requests import request_of
 from mlrecipe.inference.routes import routes
 from mlrecipe.interfaces import Head, Predicting, Task
-from mlrecipe.pipeline import stages
+from mlrecipe.pipeline import changed, stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.runs import manifest
 from mlrecipe.runs.run import Run
@@ -103,6 +104,7 @@ class Predictor:
         weights = run.checkpoint(checkpoint)
         node = recipe.train.data.partition(".")[0]
         found = routes(request.graph, node)
+        changed.tell(run, chain.from_iterable(found), project=request.loaded.project)
         plugins.load(request.catalog.plugins, project=request.loaded.project)
         head = read_record(weights).head
         model = stages.make(request, "model", recipe.model)

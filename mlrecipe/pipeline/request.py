@@ -147,12 +147,13 @@ def open_request(
     here = here or Path.cwd()
     loading = load(path, overrides, here=here, memo=memo)
     tree, catalog, loaded = loading.tree, loading.catalog, loading.loaded
-    problems = [*loading.problems, *graphing.check(tree, catalog)]
-    if needs_files:
-        problems += graphing.check_paths(tree, catalog, loading.base)
-    problems += rowwise.check(tree, catalog)
-    problems += foresee.check(tree, catalog, loading.base)
-    if loading.is_readable:
+    problems = list(loading.problems)
+    if loading.is_readable:  # else values still have their `${…}`, and what is missing may be elsewhere
+        problems += graphing.check(tree, catalog)
+        if needs_files:
+            problems += graphing.check_paths(tree, catalog, loading.base)
+        problems += rowwise.check(tree, catalog)
+        problems += foresee.check(tree, catalog, loading.base)
         problems += [problem for check in checks for problem in check(tree, catalog)]
     if loaded is None or problems:
         raise RecipeError(_without_echoes(problems), subject=loading.shown)

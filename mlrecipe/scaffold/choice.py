@@ -8,6 +8,7 @@ from math import log2
 
 from mlrecipe import columns as usual
 from mlrecipe.errors import DataError
+from mlrecipe.scaffold import several
 from mlrecipe.scaffold.columns import PROBED, Column
 
 _MOST_LABELS = 50
@@ -35,6 +36,9 @@ class Choice:
     left_out: Mapping[str, str]
     """Why not, for every column that is neither."""
 
+    several: Sequence[str]
+    """Tasks that would learn more than the label from this table, one sentence each."""
+
     is_number: bool = False
     """Whether the label is a number to predict, and no class."""
 
@@ -57,7 +61,9 @@ def choose(columns: Mapping[str, Column], rows: int) -> Choice:
     labels = _ranked_labels([c for c in named if not not_labels.get(c.name, "chosen")], named)
     number = _number(labels, named, chosen)
     if number is None and not labels:
-        raise _none_fits("a label", "a label has a few values, each in many rows", not_labels)
+        hints = several.sentences([column for column in named if column not in chosen])
+        hint = "; ".join(hints) or "a label has a few values, each in many rows"
+        raise _none_fits("a label", hint, not_labels)
     label = number or labels[0]
     return Choice(
         text=chosen[0].name,
@@ -69,10 +75,11 @@ def choose(columns: Mapping[str, Column], rows: int) -> Choice:
             *_other_labels(c for c in labels if c is not label),
         ],
         left_out={
-            column.name: not_labels[column.name] or "another column was the better label"
+            column.name: not_labels[column.name] or "is a less likely label"
             for column in named
             if column not in (*chosen, label)
         },
+        several=several.sentences([c for c in named if c not in chosen], label, labels),
         is_number=number is not None,
     )
 

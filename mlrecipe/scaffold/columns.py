@@ -41,6 +41,8 @@ class Column:
         """Cells with something in them."""
         self.nested = 0
         """Cells of JSON that are lists or tables."""
+        self.lists = 0
+        """Cells of JSON that are lists of texts or numbers; among the `missing`, as all that are nested."""
         self.values: Counter[str] = Counter()
         """Distinct values and how often each occurs; empty once there are too many."""
         self.has_many = False
@@ -58,6 +60,7 @@ class Column:
         text = as_text(cell)
         if text is None or not text.strip():
             self.nested += isinstance(cell, list | dict)
+            self.lists += isinstance(cell, list) and not any(isinstance(c, list | dict) for c in cell)
             self.missing += 1
             return
         self.filled += 1

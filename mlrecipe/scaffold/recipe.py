@@ -101,7 +101,8 @@ def _filters(table: Table) -> list[str]:
     for column, count in table.empty.items():
         what = "label" if column == table.label else "text"
         comment = _comment(
-            f"{count:,} rows have no {what} in column {column!r}: they are left out."
+            f"{count:,} row{'s have' if count != 1 else ' has'} no {what} in column {column!r}: "
+            f"{'they are' if count != 1 else 'it is'} left out."
         )
         keys = {"use": "filter", "inputs": [source], "column": column, "not_empty": True}
         source = _filter_name(table, column)
@@ -181,6 +182,7 @@ def _model(table: Table) -> str:
 
 def _task(table: Table) -> str:
     others = [f"Or: {other}." for other in table.alternatives if "could be the label" in other]
+    others += [f"Or: {other}." for other in table.several]
     if not table.labels:
         comment = _comment(f"The number: {table.reasons['label']}.", *others)
         metrics = ["pearson-corrcoef", "spearman-corrcoef"]
@@ -248,7 +250,9 @@ def _table(name: str, keys: Mapping[str, object]) -> str:
 
 def _comment(*paragraphs: str) -> str:
     lines: Iterable[str] = (
-        line for text in paragraphs for line in textwrap.wrap(_one_line(text), _WIDTH - 2)
+        line
+        for text in paragraphs
+        for line in textwrap.wrap(_one_line(text), _WIDTH - 2, break_on_hyphens=False)
     )
     return "".join(f"# {line}\n" for line in lines)
 

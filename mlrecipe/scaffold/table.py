@@ -75,6 +75,9 @@ class Table:
     alternatives: Sequence[str]
     """Choices that were close, one sentence each."""
 
+    several: Sequence[str]
+    """Tasks that would learn more than `label` from this table, one sentence each."""
+
     left_out: Mapping[str, str]
     """Why each other column is not used, such as `has another value in every row`."""
 
@@ -99,7 +102,7 @@ def look(path: Path) -> Table:
     count, columns = survey(rows(path, layout), layout)
     if count < _FEWEST_ROWS:
         raise DataError(
-            f"{path.name!r} has {count} rows, too few to learn from some and test on others",
+            f"{path.name!r} has {count} row{'s' * (count != 1)}, too few to learn from some and test on others",
             hint=f"have at least {_FEWEST_ROWS}, or some hundreds for a result that means a thing",
         )
     if len(columns) < 2:
@@ -154,6 +157,7 @@ def _described(path: Path, layout: Layout, count: int, columns: Mapping[str, Col
             "max_length": length_reason,
         },
         alternatives=choice.alternatives,
+        several=choice.several,
         left_out=choice.left_out,
         warnings=(*_encoding_warning(layout), *_warnings(labels, label, texts)),
     )
@@ -213,7 +217,8 @@ def _warnings(labels: Mapping[str, int], label: Column, texts: Sequence[Column])
     rare = [name for name, count in labels.items() if count < _RARE]
     if rare:
         shown = ", ".join(f"{name!r} ({labels[name]})" for name in rare[:5])
-        found.append(f"{len(rare)} labels have fewer than {_RARE} rows: {shown}")
+        are = "label has" if len(rare) == 1 else "labels have"
+        found.append(f"{len(rare)} {are} fewer than {_RARE} rows: {shown}")
     most, least = max(labels, key=labels.__getitem__), min(labels, key=labels.__getitem__)
     if labels[most] >= _LOPSIDED * labels[least]:
         times = labels[most] / labels[least]

@@ -121,6 +121,7 @@ def describe(run: Run, request: Request, records: Mapping[str, Record], used: li
     inputs = {
         name: {"fingerprint": records[name].fingerprint, "digest": records[name].digest,
                "op": records[name].op, "files": records[name].parts.get("files", {}),
+               "code": records[name].parts.get("code"),
                "columns": records[name].summary.get("schema", {})}
         for name in needed
     }  # fmt: skip

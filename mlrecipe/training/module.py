@@ -12,30 +12,29 @@ from torchmetrics import MeanMetric, Metric
 
 from mlrecipe import events
 from mlrecipe.interfaces import Head, Predicting, StepOutput, Task
+from mlrecipe.training.collapse import Collapse
 from mlrecipe.training.data import TrainData
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.dealing import counts
 from mlrecipe.training.optimization import Optimization, check_closure
 from mlrecipe.training.schedules import warn_of_warmup
 from mlrecipe.training.sets import TestSet
-from mlrecipe.training.watch import Collapse
 
 
 class Meters(nn.Module):
     """The mean loss per row and the task's metrics over the batches of one pass."""
 
-    def __init__(self, metrics: Mapping[str, Metric], labels: tuple[str, ...] = ()) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], head: Head) -> None:
         super().__init__()
-        self.collapse = Collapse(labels)
+        self.collapse = Collapse(head)
         self._names = ["loss", *metrics]
         self._loss = MeanMetric()
         if not torch.backends.mps.is_available():  # there is no float64 there
             # In float32 the mean would tell how many processes the rows were shared by.
             self._loss.set_dtype(torch.float64)
         self._metrics = list(metrics.values())
-        predicted = [] if self.collapse.metric is None else [self.collapse.metric]
         # So that they move to the device.
-        self._kept = nn.ModuleList([self._loss, *self._metrics, *predicted])
+        self._kept = nn.ModuleList([self._loss, *self._metrics, *self.collapse.metrics])
 
     def update(self, output: StepOutput) -> None:
         """Count one batch; its loss weighs as much as it has rows."""
@@ -178,4 +177,4 @@ class Learner(pl.LightningModule):
 
 
 def _meters(task: Task, head: Head) -> Meters:
-    return Meters(task.meters(head), head.labels)
+    return Meters(task.meters(head), head)

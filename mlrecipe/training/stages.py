@@ -120,6 +120,8 @@ def test(
     with blaming("testing", request):
         judge = judging(request, records, store)
     weights = parent.checkpoint(checkpoint or recipe.test.checkpoint)
+    used = request.graph.upto([name.partition(".")[0]]) if name else ()
+    changed.tell(parent, used, project=request.loaded.project, memo=store.memo)
     facts: dict[str, Any] = {
         "parent": parent.id, "checkpoint": weights.name, "split": recipe.test.split,
     }  # fmt: skip

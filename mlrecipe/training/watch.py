@@ -1,4 +1,4 @@
-"""The watch over a training: what is no longer a number stops it, and what is worth knowing is said."""
+"""The watch over a training: what is no longer a number stops it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torchmetrics import Metric
 
-from mlrecipe import events
 from mlrecipe.errors import TrainingError
-from mlrecipe.interfaces import StepOutput
 from mlrecipe.training.data import TrainData
 
 FOLDER = "not-finite"
 """Folder of a run directory with the batch at which training stopped."""
-
-COLLAPSED = "the model does not tell the classes apart"
-"""How a warning ends that predictions are of one class only."""
 
 _HINT = (
     "try a lower train.optimizer.lr, a longer train.scheduler.warmup, a smaller "
@@ -135,72 +129,6 @@ def write_batch(
     numbers = None if rows is None else rows.tolist()
     text = json.dumps({**facts, "rows": numbers}, indent=2) + "\n"
     (folder / "batch.json").write_text(text, encoding="utf-8")
-
-
-class Predicted(Metric):
-    """How often each class is predicted, and how often it is there."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        zeros = torch.zeros(classes, dtype=torch.int64)
-        self.add_state("predicted", zeros.clone(), dist_reduce_fx="sum")
-        self.add_state("there", zeros.clone(), dist_reduce_fx="sum")
-        self.predicted: Tensor
-        self.there: Tensor
-
-    def update(self, scores: Tensor, targets: Tensor) -> None:
-        """Count a batch; what is no choice of one class is not counted."""
-        classes = len(self.there)
-        if scores.ndim != 2 or scores.shape[1] != classes or targets.is_floating_point():
-            return
-        if targets.ndim != 1:
-            return
-        self.predicted += torch.bincount(scores.argmax(dim=1), minlength=classes)
-        inside = targets[(targets >= 0) & (targets < classes)]
-        self.there += torch.bincount(inside, minlength=classes)
-
-    def compute(self) -> Tensor:
-        """The only class that is predicted though others are there, -1 where all is well; and the rows."""
-        hit = self.predicted > 0
-        collapsed = (hit.sum() == 1) & ((self.there > 0).sum() > 1)
-        found = torch.where(collapsed, hit.int().argmax(), -1)
-        return torch.stack([found, self.predicted.sum()])
-
-
-class Collapse:
-    """Says that a model predicts one class only: when it does so twice in a row, and if that is how it ends.
-
-    After its first epoch many a model does that learns well later.
-    """
-
-    def __init__(self, labels: tuple[str, ...]) -> None:
-        """Count predictions of these labels; with fewer than two there is nothing to count."""
-        self.metric = Predicted(len(labels)) if len(labels) > 1 else None
-        self._labels = labels
-        self._in_a_row = 0
-
-    def update(self, output: StepOutput) -> None:
-        """Count a batch."""
-        if self.metric is not None:
-            self.metric.update(output.scores, output.targets)
-
-    def conclude(self, trainer: pl.Trainer, rows_of: str) -> None:
-        """Say it of the pass over these rows that ends, if it is so; counting starts anew."""
-        if self.metric is None:
-            return
-        found, rows = self.metric.compute().tolist()
-        self.metric.reset()
-        self._in_a_row = 0 if found < 0 else self._in_a_row + 1
-        is_last = trainer.testing or trainer.current_epoch + 1 == trainer.max_epochs
-        is_due = self._in_a_row == 2 or (is_last and found >= 0)
-        if not is_due or not trainer.is_global_zero:
-            return
-        where = "" if trainer.testing else f" after step {trainer.global_step:,}"
-        text = (
-            f"every one of the {rows:,} {rows_of} rows is predicted as {self._labels[found]!r}{where}: "
-            + COLLAPSED
-        )
-        events.emit(events.Note(text, "warning"))
 
 
 def _are_broken(module: nn.Module) -> bool:

@@ -324,6 +324,24 @@ def test_variants_that_are_not_picked_are_checked_too(cli, work):
     )
 
 
+@pytest.mark.parametrize(
+    ("pick", "message"),
+    [
+        ("size=bug", "group 'size' has no option 'bug'; did you mean 'big'? options: big, small"),
+        ("sise=big", "no group of variants 'sise'; did you mean 'size'?"),
+    ],
+)
+def test_after_a_wrong_pick_only_that_is_said(cli, work, pick, message):
+    """What was not interpolated yet is not judged: `${env:…}` is no folder."""
+    work.edit("recipe.toml", "count = 5", 'count = "${env:COUNT:-5}"')
+    with (work.folder / "recipe.toml").open("a") as file:
+        file.write("\n[variant.size.big.nodes.first]\ncount = 9\n[variant.size.small]\nseed = 1\n")
+
+    done = cli("check", "recipe.toml", "--pick", pick)
+
+    assert (done.code, done.err) == (2, f"error: --pick #1  {message}\n")
+
+
 def test_a_folder_without_recipes_says_so(cli, work):
     """Not success by default."""
     (work.folder / "empty").mkdir()

@@ -119,7 +119,10 @@ def test_training_39_40_a_successful_run_prints_few_plain_lines(
         assert "\r" not in whole
         assert "\x1b" not in whole
         assert len(whole.splitlines()) <= 40
-    for printed, metric in ((ran, "test/accuracy"), (trained, "valid/accuracy")):
+    for printed, metric, following in (
+        (ran, "test/accuracy", "mlrecipe predict "),
+        (trained, "valid/accuracy", "mlrecipe test demo.toml --run "),
+    ):
         end = "\n".join(printed.out.splitlines()[-7:])
         assert metric in printed.out
         for words in (
@@ -127,7 +130,7 @@ def test_training_39_40_a_successful_run_prints_few_plain_lines(
             "batches",
             "% full",
             "checkpoints/best",
-            "mlrecipe test demo.toml --run ",
+            following,
         ):
             assert words in end
     run_id = trained.out.split("--run ")[1].strip()

@@ -432,7 +432,7 @@ def test_tokens_are_the_same_in_shards(tables, tmp_path, is_pair):
     tables.edit(
         "recipe.toml", 'use = "longer"\ninputs = "renamed"',
         'use = "tokenize"\ninputs = "full"\ntokenizer = "words"\nmax_length = 5\nnum_workers = 1'
-        + ('\ntext_pair = "text"' if is_pair else ""),
+        + ('\ntext = "text"\ntext_pair = "text"' if is_pair else ""),
     )  # fmt: skip
     other = copy_of(tables, tmp_path)
 

@@ -27,7 +27,7 @@ LONG = pytest.mark.skipif(
     not os.environ.get("MLRECIPE_TEST_DATA"), reason="takes minutes: make test-real"
 )
 CASES = settings(
-    max_examples=500, deadline=None, database=None, derandomize=True,
+    max_examples=150, deadline=None, database=None, derandomize=True,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 MANY = settings(CASES, max_examples=10_000, derandomize=False)

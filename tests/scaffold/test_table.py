@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlrecipe.errors import DataError
+from mlrecipe.scaffold.recipe import from_table
 from mlrecipe.scaffold.table import look
 
 TEXTS = [
@@ -192,6 +193,51 @@ def test_close_choices_are_named(tmp_path: Path) -> None:
     assert table.alternatives == ["column 'stars' could be the label: 4 distinct values"]
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "expected"),
+    [
+        ("tags", [["a", "b"], ["a"], []],
+         'holds lists: to learn several labels a row, take the task `multi-label-classification` with '
+         '`label = "tags"`'),
+        ("tags", ["food, staff", "food", None, None],
+         '`multi-label-classification` with `label = "tags"` and `separator = ","`'),
+    ],
+)  # fmt: skip
+def test_several_labels_a_row_are_told_how_to_learn(
+    tmp_path: Path, name: str, cells: list[object], expected: str
+) -> None:
+    """No column is one label; the error names the task for several, and the keys to set."""
+    rows = [{"text": t, name: cells[n % len(cells)]} for n, (t, _) in enumerate(_rows())]
+
+    with pytest.raises(DataError, match="no column is like a label") as caught:
+        look(_write(tmp_path / "a.jsonl", [json.dumps(row) for row in rows]))
+
+    assert expected in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("spam,question,number", "{a},{b},{c}",
+         '`multi-label-classification` with `labels_from = ["spam", "question", "number"]`'),
+        ("intent,topic", "i{a},t{b}", '`multi-output-classification` with `outputs = '),
+    ],
+)  # fmt: skip
+def test_several_columns_to_learn_name_the_task_for_all(
+    tmp_path: Path, header: str, cells: str, expected: str
+) -> None:
+    """The recipe learns one of them; its comment says how to learn all."""
+    rows = [
+        _quote(t) + "," + cells.format(a=n % 2, b=n // 2 % 2, c=n // 4 % 2)
+        for n, (t, _) in enumerate(_rows())
+    ]
+
+    table = look(_write(tmp_path / "a.csv", [f"text,{header}", *rows]))
+
+    assert expected in " ".join(from_table(table, name="a").replace("\n# ", " ").split())
+    assert set(table.left_out.values()) == {"is a less likely label"}
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
     """Excel's 'CSV UTF-8' begins with one."""
     lines = ["text;label"] + [f"{_quote(t)};{lab}" for t, lab in _rows()]
@@ -332,7 +378,7 @@ def test_what_may_spoil_the_result_is_said(tmp_path: Path) -> None:
 
     assert "rows without a label: 1" in warnings
     assert "'ham' has 30.0 times the rows" in warnings
-    assert "'Spam' (1), 'spam' (1)" in warnings
+    assert "2 labels have fewer than 10 rows: 'Spam' (1), 'spam' (1)" in warnings
     assert "'Spam' and 'spam' differ in case or spaces only" in warnings
 
 
@@ -342,6 +388,7 @@ def test_lengths_lead_to_a_maximum(tmp_path: Path) -> None:
 
     table = look(_write(tmp_path / "a.csv", ["text,label", *rows]))
 
+    assert not table.several
     assert (table.longest_words, table.median_words, table.max_length) == (999, 13, 32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from safetensors.torch import load_file
 from mlrecipe import events
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
+from mlrecipe.interfaces import Head, StepOutput
 from mlrecipe.recipe.schema import Component, TestSpec
+from mlrecipe.training.collapse import Collapse, Predicted
 from mlrecipe.training.fit import fit
 from mlrecipe.training.keeping.checkpoints import read_record
 from mlrecipe.training.test import test as run_test
-from mlrecipe.training.watch import NotFinite, Predicted
+from mlrecipe.training.watch import NotFinite
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 
@@ -163,3 +166,38 @@ def test_scores_that_choose_no_class_are_not_counted():
     metric.update(torch.rand(4, 2), torch.ones(4, 2))
 
     assert metric.compute().tolist() == [-1, 0]
+
+
+SETS = Head(problem_type="multi_label_classification", labels=("a", "b"), threshold=0.4)
+OUTPUTS = Head(
+    problem_type="multi_output_classification", labels=("x=a", "x=b", "y=c", "y=d", "y=e"),
+    outputs={"x": ("a", "b"), "y": ("c", "d", "e")},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "scores", "targets", "said"),
+    [
+        (SETS, [[0.3, 0.3], [0.4, 0.1]], [[0, 1], [0, 0]],
+         ["none of the 4 test rows is predicted to have any label"]),
+        (SETS, [[0.3, 0.9], [0.9, 0.5]], [[0, 1], [1, 0]],
+         ["every one of the 4 test rows is predicted to have 'b'"]),
+        (SETS, [[0.3, 0.9], [0.9, 0.1]], [[0, 1], [1, 1]], []),
+        (SETS, [[0.3, 0.3], [0.3, 0.3]], [[0, 0], [0, 0]], []),
+        (OUTPUTS, [[0.9, 0.1, 0.1, 0.8, 0.1], [0.8, 0.2, 0.2, 0.7, 0.1]], [[0, 1], [1, 2]],
+         ["'x': every one of the 4 test rows is predicted as 'a'",
+          "'y': every one of the 4 test rows is predicted as 'd'"]),
+        (OUTPUTS, [[0.9, 0.1, 0.1, 0.8, 0.1], [0.8, 0.2, 0.7, 0.2, 0.1]], [[0, 1], [1, 2]],
+         ["'x': every one of the 4 test rows is predicted as 'a'"]),
+    ],
+)  # fmt: skip
+def test_glue_17_several_labels_and_outputs_are_looked_at_too(heard, head, scores, targets, said):
+    """No label anywhere, or one everywhere though not all rows have it; of several outputs each."""
+    collapse = Collapse(head)
+    trainer: Any = SimpleNamespace(testing=True, is_global_zero=True)
+    for _ in range(2):
+        collapse.update(StepOutput(torch.tensor(0.0), torch.tensor(scores), torch.tensor(targets)))
+
+    collapse.conclude(trainer, "test")
+
+    assert warnings(heard) == [f"{text}: the model does not tell the classes apart" for text in said]

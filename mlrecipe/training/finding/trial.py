@@ -19,10 +19,10 @@ from mlrecipe.recipe.project import MARKERS
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
+from mlrecipe.training.collapse import COLLAPSED
 from mlrecipe.training.conduct import blaming, describe, judging, learning, order_of
 from mlrecipe.training.devices import distributed, ranks
 from mlrecipe.training.signals import Stop
-from mlrecipe.training.watch import COLLAPSED
 
 Metrics = Mapping[str, float]
 

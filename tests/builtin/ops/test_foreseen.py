@@ -244,7 +244,6 @@ MISTAKES = {
         "max_length = 0": "max_length",
         "text_pair = 'txt'": "text_pair",
         "keep = ['id', 'source']": "keep[1]",
-        "inputs = 'renamed'": "text",
     },
     "shuffle": {
         "splits = ['tets']": "splits[0]",
