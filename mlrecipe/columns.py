@@ -47,10 +47,12 @@ _SEVERAL_NAMES = frozenset(
 )
 """Names of columns that hold several labels of each row, normalised."""
 
-_PASSED_OVER = frozenset(
-    "id idx index row row_id guid uid uuid unnamed_0 input_ids attention_mask token_type_ids truncated"
-    " special_tokens_mask frozen_row".split()
+_MADE = frozenset(
+    "input_ids attention_mask token_type_ids truncated special_tokens_mask frozen_row".split()
 )
+"""Names of columns that were made from others, normalised: nobody thinks of them as the data's own."""
+
+_PASSED_OVER = _MADE | frozenset("id idx index row row_id guid uid uuid unnamed_0".split())
 """Names of columns that are neither a text nor a label, normalised."""
 
 _CLEAR_RANK = 60
@@ -119,7 +121,9 @@ def find_texts(kinds: Mapping[str, str], *, key: str = "text") -> tuple[str, ...
         return (found[0],)
     if found:
         raise _unclear("texts", map(repr, found), key=key, example=found[0])
-    raise _missing("texts", kinds, key=key)
+    example = next((name for name, kind in kinds.items() if kind == "text"), None)
+    hint = f'say it: `{key} = "{example}"`' if example else "texts are a column of strings"
+    raise _missing("texts", kinds, key=key, hint=hint)
 
 
 def find_label(
@@ -153,12 +157,17 @@ def find_label(
         return found[0]
     if found:
         raise _unclear("label", map(repr, found), key=key, example=found[0])
-    raise _missing("label", kinds, key=key)
+    raise _missing("label", kinds, key=key, hint=_other_task(kinds, wanted, several, key))
 
 
 def may_have_texts(names: Iterable[str]) -> bool:
     """Whether texts may be found among columns of which nothing but the names is known."""
     return any(not _is_passed_over(n) and label_rank(n) < _CLEAR_RANK for n in names)
+
+
+def may_have_pairs(names: Iterable[str] | None) -> bool:
+    """Whether the texts found among columns may be pairs; of the columns the names are known, or nothing."""
+    return names is None or ("text" not in names and bool(_pairs(list(names))))
 
 
 def may_have_label(names: Iterable[str]) -> bool:
@@ -218,12 +227,37 @@ def _unclear(what: str, found: Iterable[str], *, key: str, example: str) -> Data
     )
 
 
-def _missing(what: str, kinds: Mapping[str, str], *, key: str) -> DataError:
-    listed = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
+def _other_task(kinds: Mapping[str, str], wanted: tuple[str, ...], several: bool, key: str) -> str:
+    """The likeliest column to learn, of a kind that does not fit, with the task or parameter for it."""
+    texts = _texts_of(kinds)
+    left = [name for name in kinds if name not in texts and not _is_passed_over(name)]
+    if not left:
+        return "the data need a column with what is to be learned, beside the texts"
+    name = max(left, key=lambda n: _rank(n, is_number=kinds[n] == "number", several=True))
+    kind, say = kinds[name], f'`{key} = "{name}"`'
+    flags = [n for n in left if kinds[n] == "class"]
+    if several and kind == "text":
+        return f'where it holds several labels a row, say it: {say} and `separator = ","`'
+    if several and kind == "list":
+        return f"column {name!r} holds lists: leave `separator` out and say {say}"
+    if several and len(flags) > 1:
+        names = ", ".join(f'"{n}"' for n in flags)
+        return f"where they are 0 or 1, say it: `labels_from = [{names}]`"
+    fitting = {"number": "text-regression", "list": "multi-label-classification"}
+    task = fitting.get(kind, "text-classification" if kind in ("text", "class") else None)
+    if task is None or kind in wanted:
+        return f"say it: {say}"
+    what = {"number": "numbers", "list": "lists"}.get(kind, "labels")
+    return f"column {name!r} holds {what}: take the task `{task}` with {say}"
+
+
+def _missing(what: str, kinds: Mapping[str, str], *, key: str, hint: str) -> DataError:
+    own = {name: kind for name, kind in kinds.items() if normalised(name) not in _MADE}
+    listed = ", ".join(f"{name} ({kind})" for name, kind in own.items())
     return DataError(
         f"no column is like the {what}; the columns: {listed or 'none'}",
         key=key,
-        hint=f"say it: `{key} = …`",
+        hint=hint,
     )
 
 

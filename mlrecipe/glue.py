@@ -124,6 +124,24 @@ TASKS: Mapping[str, Task] = {
 """Every task, and the diagnostic set `ax`, by name."""
 
 
+ROWS: Mapping[str, Mapping[str, int]] = {
+    "cola": {"train": 8551, "validation": 1043, "test": 1063},
+    "sst2": {"train": 67349, "validation": 872, "test": 1821},
+    "mrpc": {"train": 3668, "validation": 408, "test": 1725},
+    "stsb": {"train": 5749, "validation": 1500, "test": 1379},
+    "qqp": {"train": 363846, "validation": 40430, "test": 390965},
+    "mnli": {
+        "train": 392702, "validation_matched": 9815, "validation_mismatched": 9832,
+        "test_matched": 9796, "test_mismatched": 9847,
+    },
+    "qnli": {"train": 104743, "validation": 5463, "test": 5463},
+    "rte": {"train": 2490, "validation": 277, "test": 3000},
+    "wnli": {"train": 635, "validation": 71, "test": 146},
+    "ax": {"test": 1104},
+}  # fmt: skip
+"""Task → split → its rows as GLUE gives them."""
+
+
 def chosen(task: Task, splits: Sequence[str] | None) -> list[str]:
     """The named splits, or all of the task.
 

@@ -118,6 +118,44 @@ def test_labels_that_are_not_plain_are_an_error(given: dict[str, str], message: 
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted", "hint"),
+    [
+        ({"text": "text", "id": "class", "price": "number"}, CLASSES,
+         "column 'price' holds numbers: take the task `text-regression` with `label = \"price\"`"),
+        ({"text": "text", "genres": "list"}, CLASSES,
+         "`multi-label-classification` with `label = \"genres\"`"),
+        ({"text": "text", "genre": "text"}, NUMBERS,
+         "column 'genre' holds labels: take the task `text-classification` with `label = \"genre\"`"),
+        ({"message": "text", "tags": "text"}, ("list",), "`label = \"tags\"` and `separator = \",\"`"),
+        ({"message": "text", "spam": "class", "ad": "class"}, ("list",),
+         "`labels_from = [\"spam\", \"ad\"]`"),
+        ({"message": "text", "tags": "list"}, ("text",), "leave `separator` out"),
+        ({"text": "text"}, CLASSES, "need a column with what is to be learned"),
+    ],
+)  # fmt: skip
+def test_no_label_that_fits_names_the_best_column_and_its_task(
+    given: dict[str, str], wanted: tuple[str, ...], hint: str
+):
+    """The columns that `tokenize` makes are not spoken of."""
+    made = kinds(input_ids="list", truncated="class", token_type_ids="list")
+    several = wanted in (("list",), ("text",))
+
+    with pytest.raises(DataError, match="no column is like the label") as caught:
+        columns.find_label({**given, **made}, wanted=wanted, several=several)
+
+    assert hint in str(caught.value.hint)
+    assert not any(name in caught.value.message for name in made)
+
+
+def test_names_alone_say_whether_there_may_be_pairs():
+    """`tokenize` writes token types for pairs only."""
+    assert columns.may_have_pairs(None)
+    assert columns.may_have_pairs(["premise", "hypothesis", "label"])
+    assert not columns.may_have_pairs(["text", "sentence1", "sentence2"])
+    assert not columns.may_have_pairs(["message", "label"])
+
+
+@pytest.mark.parametrize(
     ("names", "texts", "label"),
     [
         (["text", "label"], True, True),

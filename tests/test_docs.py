@@ -53,6 +53,25 @@ def test_the_recipe_in_the_readme_is_one(tmp_path: Path) -> None:
     assert [str(problem) for problem in load(path).problems] == []
 
 
+def _recipes() -> list[tuple[str, str]]:
+    """Page and text of every TOML block in the how-to pages with a recipe's stages, and no files beside."""
+    return [
+        (page.name, text)
+        for page in sorted((ROOT / "docs/how-to").glob("*.md"))
+        for text in re.findall(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)
+        if {"[model]", "[task]", "[train]"} <= set(text.splitlines()) and "plugins" not in text
+    ]
+
+
+@pytest.mark.parametrize(("page", "text"), _recipes())
+def test_the_recipes_on_the_pages_are_ones(tmp_path: Path, page: str, text: str) -> None:
+    """A block with model, task and train is a whole recipe, without problems of its own."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+
+    assert [str(problem) for problem in load(path).problems] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_on_the_pages_exist(page: Path) -> None:
     """Every `mlrecipe …` line in a code block begins with a command that there is."""

@@ -181,6 +181,7 @@ def run(arguments: list[str]) -> int:
 
     render.begin()
     arguments = _flags_first(arguments)
+    is_kept = next((a for a in arguments if a not in GLOBAL_FLAGS), "") != "predict"
     try:
         code = app(arguments, standalone_mode=False, prog_name="mlrecipe")
         render.flush()
@@ -193,7 +194,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return 2
     except Terminated as signalled:
-        render.interrupted()
+        render.interrupted(is_kept=is_kept)
         return 128 + int(signalled.args[0])
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -202,7 +203,7 @@ def run(arguments: list[str]) -> int:
     finally:
         _part()
     if code == INTERRUPTED:  # typer makes this of a Ctrl-C
-        render.interrupted()
+        render.interrupted(is_kept=is_kept)
     return code if isinstance(code, int) else 0  # an int: of `typer.Exit`
 
 

@@ -79,6 +79,8 @@ def _checked(
     """The request if it could be made, and all problems: its own, then those of variants not picked."""
     request, problems = _opened(session, overrides, settings)
     found = list(problems)
+    if any((problem.file or "").startswith("--pick") for problem in problems):
+        return request, problems  # what is meant is not known
     for group in session.groups(overrides).values():
         for option in group.options:
             if option == group.picked:

@@ -17,6 +17,7 @@ _LINES = 40
 """Lines of a command that goes well, in all; the tables of a test take what is left of them."""
 
 _REPORT = "report"
+"""How the line of a test's report begins, unless its tables are not shown above it."""
 
 
 def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
@@ -32,7 +33,7 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     following = _next(runs[-1], session)
     places += [("next", following)] if following else []
     if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
-        places = [(_CLASSES.get(name, name), place) for name, place in places]
+        places = [("classes" if name == _REPORT else name, place) for name, place in places]
     render.out()
     for line in render.columns(places):
         render.out(line)
@@ -52,7 +53,7 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
         tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
         found = _predictions(run, folder)
         if found and (run.folder / reported.FILE).is_file():
-            found.append(("report", f"{folder}/{reported.FILE}"))
+            found.append((_REPORT, f"{folder}/{reported.FILE}"))
         return [("tested", tested), *(found or [("run", folder)])]
     facts = run.facts
     speed = f"{facts['examples_per_second']:,.0f} examples/s"

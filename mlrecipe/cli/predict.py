@@ -116,7 +116,8 @@ def predict(
 
         done = predict_file(
             run, input, output, checkpoint=checkpoint, batch_size=batch_size, top=top, format=format,
-            delimiter=delimiter, columns=columns.split(",") if columns else None, prefix=prefix,
+            delimiter="\t" if delimiter == r"\t" else delimiter,
+            columns=columns.split(",") if columns else None, prefix=prefix,
             overwrite=overwrite, request=request,
             precision=cast("Literal['fp32', 'bf16']", precision),
         )  # fmt: skip

@@ -12,7 +12,7 @@ from mlrecipe.cli import render
 from mlrecipe.cli.amounts import counted
 from mlrecipe.cli.options import NONE, Force, Jobs, Json, Limit, RecipeArgument, Update, limited
 from mlrecipe.cli.session import Session, Settings
-from mlrecipe.cli.statistics import show_statistics
+from mlrecipe.cli.statistics import of_output, show_statistics, warn
 from mlrecipe.pipeline.plan import Plan, Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
@@ -113,11 +113,15 @@ def prepare(
     report(session, records)
 
 
-def report(session: Session, records: Mapping[str, Record]) -> None:
-    """Print what the recipe's nodes of the op `statistics` found."""
+def report(session: Session, records: Mapping[str, Record], *, has_tables: bool = True) -> None:
+    """Print what the recipe's nodes of the op `statistics` found; without tables only what they warn of."""
     for name, record in records.items():
         if record.op == "statistics":
-            show_statistics(name, session.store.load(record))
+            value = session.store.load(record)
+            if has_tables:
+                show_statistics(name, value)
+            elif found := of_output(record.op, value):
+                warn(name, found)
 
 
 def carry_out(

@@ -201,9 +201,12 @@ def traceback() -> None:
     say(visible(tracebacks.format_exc().rstrip()))
 
 
-def interrupted() -> None:
+def interrupted(*, is_kept: bool = True) -> None:
     """What Ctrl-C left."""
-    say(styled("interrupted: what was finished is kept", "yellow", to=sys.stderr))
+    text = (
+        "interrupted: what was finished is kept" if is_kept else "interrupted: no file was written"
+    )
+    say(styled(text, "yellow", to=sys.stderr))
 
 
 def warn(text: str) -> None:

@@ -23,11 +23,16 @@ _WIDTH = 24
 """Characters of a label that are shown."""
 
 
-def show(run: Run, *, lines: int) -> None:
-    """Print the tables of a run's report, where it has one, in so many lines at most."""
+def show(run: Run, *, lines: int) -> bool:
+    """Print the tables of a run's report, where it has one, in so many lines at most.
+
+    Returns:
+        Whether every split and output with classes has its table.
+    """
     path = run.folder / FILE
     if not path.is_file():
-        return
+        return True
+    is_all = True
     splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
     parts = [part for part in _parts(splits) if part[1]["labelled"]]
     for number, (title, facts) in enumerate(parts):
@@ -35,6 +40,7 @@ def show(run: Run, *, lines: int) -> None:
         room = max(room, min(lines, _LEAST))
         table = _table(title, facts, lines=room - 1)
         if not table:
+            is_all = is_all and "classes" not in facts
             continue
         render.out()
         render.grid(table[0], table[1:])
@@ -43,6 +49,7 @@ def show(run: Run, *, lines: int) -> None:
             error = facts["calibration"]["error"]
             render.out(f"  calibration error {error:.4f}: confidence against accuracy in 15 bins")
             lines -= 1
+    return is_all
 
 
 def _parts(splits: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -89,7 +89,8 @@ def _show(
     render.out()
     name = "mean of what is there (no GLUE score)" if result.missing else "GLUE score"
     render.out(f"{name}: {result.score:.2f}")
-    render.out(result.text)
+    for line in result.lines:
+        render.out(line)
     parts = [task for task, m in found.items() if not m.is_whole]
     if parts:
         render.warn(

@@ -163,6 +163,7 @@ def quiet_libraries(*, is_offline: bool) -> None:
     }  # fmt: skip
     defaults = {
         "TRANSFORMERS_VERBOSITY": "error",
+        "HF_HUB_VERBOSITY": "error",  # else each of its retries is told
         "TOKENIZERS_PARALLELISM": "true",
         # OpenMP's threads spin while they wait. By default so long that on busy cores a small network
         # takes 10 to 20 times as long; this short, it costs nothing on idle ones.

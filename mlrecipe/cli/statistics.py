@@ -12,6 +12,9 @@ PERCENTILES = ("p5", "p50", "p95", "max")
 _MOST_LABELS = 10
 """Labels of a column that `prepare` lists; `inspect` lists them all."""
 
+_MOST_WARNINGS = 5
+"""Lines of warnings that `prepare` prints of a node; `inspect` prints them all."""
+
 Row = tuple[str, Sequence[str]]
 
 
@@ -30,8 +33,17 @@ def show_statistics(name: str, value: Any, *, most_labels: int | None = _MOST_LA
     splits = found["splits"]
     rows = [(label, *cells) for label, cells in table(splits, most_labels=most_labels)]
     render.grid(("", *(split or "data" for split in splits)), rows)
-    for warning in found.get("warnings", []):
-        render.warn(warning)
+    warn(name, found, most=None if most_labels is None else _MOST_WARNINGS)
+
+
+def warn(name: str, found: Mapping[str, Any], *, most: int | None = _MOST_WARNINGS) -> None:
+    """Print what a node found that deserves attention, in so many lines at most."""
+    texts = found.get("warnings", [])
+    shown = texts if most is None or len(texts) <= most else texts[: most - 1]
+    for text in shown:
+        render.warn(text)
+    if left := len(texts) - len(shown):
+        render.warn(f"and {left} more: mlrecipe inspect {name}")
 
 
 def table(splits: Mapping[str, Any], *, most_labels: int | None = None) -> list[Row]:

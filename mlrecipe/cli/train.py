@@ -153,9 +153,8 @@ def run(
         _try(session, overrides, ctx.obj, jobs=jobs, needs_test=True, as_json=as_json)
         return
     records = carry_out(session, request, ctx.obj, force=force or (), jobs=jobs)
-    if not as_json:
-        with render.working():
-            report(session, records)
+    with render.working():
+        report(session, records, has_tables=not as_json)
     if repeating.is_repeated(request):
         series = Series()
         group = _repeat(
@@ -169,7 +168,7 @@ def run(
         return
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
-    trained = known or _train(session, request, records, ctx.obj)
+    trained = known or _train(session, request, records, ctx.obj, then_tests=True)
     if known is not None:
         _say(ctx.obj, f"train: run {known.id} is equal and finished; used again")
     judged = _tested(session, request, records, trained, ctx.obj)
@@ -222,7 +221,7 @@ def _repeat(
     return repeating.train(
         session, request, records, overrides, settings, uses_finished=uses_finished,
         fit=lambda member, facts: _train(
-            session, member, records, settings, facts=facts, series=series
+            session, member, records, settings, facts=facts, series=series, then_tests=uses_finished
         ),
     )  # fmt: skip
 
@@ -253,13 +252,15 @@ def _used(request: Request) -> list[str]:
 def _train(
     session: Session, request: Request, records: Mapping[str, Record], settings: Settings, *,
     resumed: Run | None = None, facts: Mapping[str, Any] | None = None,
-    series: Series | None = None,
+    series: Series | None = None, then_tests: bool = False,
 ) -> Run:  # fmt: skip
     with live(settings, series):
         from mlrecipe.training import stages as training
 
         session.load_plugins(request)
-        return training.train(request, records, session.store, resumed=resumed, facts=facts).run
+        return training.train(
+            request, records, session.store, resumed=resumed, facts=facts, then_tests=then_tests
+        ).run
 
 
 def _test(

@@ -24,6 +24,10 @@ TOKENIZER_FILES = (
 """Files of a checkpoint folder on which a tokenizer's output depends."""
 
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model", "*.tiktoken")
+_WEIGHTS = (
+    ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".h5", ".msgpack", ".pt", ".pth",
+    ".ckpt.index",
+)  # fmt: skip
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -190,6 +194,20 @@ def _filled(folder: External) -> External:
         problem = f"cannot read the folder {folder.text!r}: {error.strerror} ({error.filename})"
         return replace(folder, problem=problem)
     return replace(folder, files=files, others=others)
+
+
+def without_weights(folder: External) -> str:
+    """What is wrong with a folder of a checkpoint that holds no weights; empty where it has some.
+
+    Looks at the names of its files alone.
+    """
+    is_folder = folder.kind == "model" and folder.path and not folder.problem
+    if not is_folder or any(name.endswith(_WEIGHTS) for name, _ in folder.files):
+        return ""
+    remedy = "; to start from random weights give it as `config`" if any(
+        name == "config.json" for name, _ in folder.files
+    ) else ""  # fmt: skip
+    return f"the folder {folder.text!r} has no weights (no *.safetensors or *.bin){remedy}"
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

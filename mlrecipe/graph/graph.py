@@ -122,7 +122,10 @@ def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
             if deferred_in(table.get(key)):
                 continue  # the structure says that it may not be
             outside = externals.resolve(table.get(key), parameter.kind, base)[1]
-            problems += [tree.problem((*path, key), e.problem) for e in outside if e.problem]
+            wrong = [external.problem for external in outside]
+            if (kind, use, key) == ("model", "transformer", "checkpoint"):
+                wrong += [externals.without_weights(external) for external in outside]
+            problems += [tree.problem((*path, key), message) for message in wrong if message]
     return problems
 
 

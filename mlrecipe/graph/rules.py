@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe import glue
-from mlrecipe.columns import may_have_texts
+from mlrecipe.columns import may_have_pairs, may_have_texts
 from mlrecipe.errors import DataError
 from mlrecipe.graph import externals, headers
 from mlrecipe.graph.headers import FORMATS, Columns, Layout
@@ -152,7 +152,7 @@ def _tokenize(look: Look, data: Known) -> Known:
     if given["text"] is None:
         any(look.check_any(("text",), "the texts", may_have_texts, part) for part in parts)
     # Whether there are token types depends on the tokenizer, and a pair may be found in the data.
-    is_single = given["text"] is not None or "text" in (parts[0].union or ())
+    is_single = given["text"] is not None or not may_have_pairs(parts[0].union)
     may_be_pairs = given["text_pair"] is not None or not is_single
     new = [n for n in _TOKENS if n != "token_type_ids" or may_be_pairs]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlrecipe import events
 from mlrecipe.builtin.ops._delimited import Layout
@@ -14,10 +15,14 @@ from mlrecipe.builtin.ops._files import Source
 from mlrecipe.errors import DataError, RequestError
 from mlrecipe.inference import answers, reading, writing
 from mlrecipe.inference.predictor import Precision, Predictor
+from mlrecipe.inference.reading import Piece
 from mlrecipe.inference.requests import run_of
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.project import project_of
 from mlrecipe.runs.run import Run
+
+_LOOKED_AT = 1000
+"""Rows of which it is looked whether quotes wrap their cells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,29 @@ def sources(
     return read, written
 
 
+def _tell_of_quotes(piece: Piece, read: Source, layout: Layout, origin: Mapping[str, Any]) -> None:
+    """Warn where the quotes of TSV seem to wrap its cells, and the files of the training were no TSV."""
+    own = str([origin.get(key) for key in ("train", "files")])
+    is_like_own = ".tsv" in own or origin.get("format") == "tsv" or layout.quoting is not None
+    if piece.start or read.format != "tsv" or is_like_own:
+        return
+    table = piece.table.slice(0, _LOOKED_AT)
+    wrapped = [name for name in table.column_names if _is_wrapped([name, *table[name].to_pylist()])]
+    if wrapped:
+        text = (
+            f"most cells of column {wrapped[0]} of {read.path.name} begin and end with a double quote, "
+            "which is part of the text in TSV; to take it off: --format csv --delimiter '\\t'"
+        )
+        events.emit(events.Note(text, "warning"))
+
+
+def _is_wrapped(cells: Sequence[str]) -> bool:
+    """Whether at least half of the cells that are not empty are in double quotes."""
+    some = [cell for cell in cells if cell]
+    count = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in some)
+    return count > 1 and 2 * count >= len(some)
+
+
 def _hint(error: DataError) -> str | None:
     """What to do; the readers name parameters of `load-files`."""
     is_theirs = any(word in (error.hint or "") for word in ("quoting", "ragged", "encoding"))
@@ -143,6 +171,7 @@ def _predict(
         mark = layout.delimiter if read.format == "csv" else None
         with writing.writing(written, name, overwrite=overwrite, delimiter=mark) as writer:
             for piece in reading.pieces(read, layout):
+                _tell_of_quotes(piece, read, layout, predictor.origin)
                 shape.check(piece.table.column_names)
                 scores = predictor.scores(piece)
                 shown = scores if exact else answers.shortest(scores)

@@ -8,7 +8,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from mlrecipe.errors import DataError
-from mlrecipe.inference.replay import SPLIT
+from mlrecipe.inference.replay import SPLIT, of_input
 from mlrecipe.interfaces import Head, Predicting, Task
 
 
@@ -42,7 +42,7 @@ class Gold:
                 return self._task.encode(rows, self._head, split=SPLIT)
             reason = refused or (f"rows from {start} on have no label" if self._rows else "")
         except DataError as error:
-            reason = error.message
+            reason = of_input(error.message)
         self._is_open, self.reason = False, reason
         return None
 

@@ -15,13 +15,13 @@ from datasets import Dataset, Features
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mlrecipe import events, plugins
+from mlrecipe import columns, events, plugins
 from mlrecipe.builtin.ops import _reading
 from mlrecipe.errors import DataError, RequestError, TrainingError, did_you_mean
 from mlrecipe.inference import answers
 from mlrecipe.inference.gold import Gold
 from mlrecipe.inference.reading import Piece, Types
-from mlrecipe.inference.replay import SPLIT, Missing, Replay
+from mlrecipe.inference.replay import SPLIT, Missing, Replay, of_input
 from mlrecipe.inference.requests import request_of
 from mlrecipe.inference.routes import routes
 from mlrecipe.interfaces import Head, Predicting, Task
@@ -149,7 +149,8 @@ class Predictor:
         prepared = self._way(_reading.dataset(table, piece.classes))
         if "truncated" in prepared.column_names:
             self.counts.truncated += sum(prepared.with_format("arrow")["truncated"].to_pylist())
-        found = self._run(prepared, start=piece.start)
+        odd = next((piece.odd[name].message for name in self.head.targets if name in piece.odd), "")
+        found = self._run(prepared, start=piece.start, refused=self._way.refused_labels or odd)
         if wrong := answers.wrong_row(self.head, found):
             row, why = wrong
             raise TrainingError(f"the model's answer to row {piece.start + row} is none: {why}")
@@ -170,7 +171,10 @@ class Predictor:
                 schema = Types().typed(piece).schema
                 way.detect(Features.from_arrow_schema(schema.remove_metadata()))
                 return way
-        raise _no_column(next(missing for missing in lacking if missing), names)
+        schema = Types().typed(piece).schema.remove_metadata()
+        kinds = columns.kinds_of(Features.from_arrow_schema(schema))
+        texts = [n for n, kind in kinds.items() if kind == "text" and n not in self.head.targets]
+        raise _no_column(next(missing for missing in lacking if missing), names, texts)
 
     def _texts_filled(self, piece: Piece) -> pa.Table:
         """The rows with types, and with an empty text wherever one is missing.
@@ -193,14 +197,13 @@ class Predictor:
         self.counts.blank += int(blank.sum())
         return table
 
-    def _run(self, prepared: Dataset, *, start: int) -> NDArray[np.float32]:
-        assert self._way is not None
-        gold = self.gold.encode(prepared, start=start, refused=self._way.refused_labels)
+    def _run(self, prepared: Dataset, *, start: int, refused: str) -> NDArray[np.float32]:
+        gold = self.gold.encode(prepared, start=start, refused=refused)
         try:
             encoded = self._inputs(prepared) if gold is None else gold
             self._task.check(self._network, encoded, split=SPLIT)
         except DataError as error:
-            raise RequestError(error.message, hint=error.hint) from error
+            raise RequestError(of_input(error.message), hint=error.hint) from error
         lengths = self._task.lengths(encoded)
         rows = Rows(encoded, self._task.collate, lengths=lengths)
         order = np.argsort(lengths, kind="stable")
@@ -265,16 +268,22 @@ def _origin(request: Request, node: str) -> Mapping[str, Any]:
     return next((node.arguments for node in found), {})
 
 
-def _no_column(missing: Missing, names: Sequence[str]) -> RequestError:
+def _no_column(missing: Missing, names: Sequence[str], texts: Sequence[str]) -> RequestError:
+    """The error, with what to rename where that is plain: `texts` are the input's own columns of them."""
     found = ", ".join(map(repr, names))
+    wanted = (missing.column, *missing.others)
+    listed = " and ".join(map(repr, wanted))
     near = did_you_mean(missing.column, names)
-    hint = (
-        near
-        if near.startswith("did")
-        else f"rename it in the input; node {missing.node!r} reads it"
-    )
+    if len(wanted) > 1:
+        hint = f"name the first and the second texts so; node {missing.node!r} reads them"
+    elif near.startswith("did"):
+        hint = near
+    elif len(texts) == 1:
+        hint = f"rename {texts[0]!r} to {listed} in the input; node {missing.node!r} reads it"
+    else:
+        hint = f"name the column with the texts so; node {missing.node!r} reads it"
     return RequestError(
-        f"the input has no column {missing.column!r} with texts; it has {found}",
+        f"the input has no column{'s' * (len(wanted) > 1)} {listed} with texts; it has {found}",
         key="--input",
         hint=hint,
     )

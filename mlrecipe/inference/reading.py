@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
+from datasets import Features
 from pyarrow import parquet
 
 from mlrecipe.builtin.ops import _columnar, _delimited, _json, _types
 from mlrecipe.builtin.ops._delimited import Layout
 from mlrecipe.builtin.ops._files import COMPRESSED, FORMATS, Source
-from mlrecipe.errors import RequestError, did_you_mean, suggest
+from mlrecipe.errors import DataError, RequestError, did_you_mean, suggest
 
 STANDARD = "-"
 """Standard input or output, where a file could be named."""
@@ -46,6 +47,12 @@ class Piece:
 
     objects: list[dict[str, Any]] | None = None
     """The objects of JSON as they were read."""
+
+    lines: list[str] | None = None
+    """Of JSON Lines, the text of each object."""
+
+    odd: Mapping[str, DataError] = field(default_factory=dict)
+    """Column of JSON whose values have no type in common → the error that says so; it is passed through."""
 
     classes: Mapping[str, list[str]] = field(default_factory=dict)
     """Column → names of its classes, where the file says them."""
@@ -113,7 +120,7 @@ def pieces(source: Source, layout: Layout) -> Iterator[Piece]:
         read = _objects
     start = 0
     for piece in read(source, layout):
-        yield Piece(start=start, table=piece.table, objects=piece.objects, classes=piece.classes)
+        yield replace(piece, start=start)
         start += piece.table.num_rows
 
 
@@ -138,12 +145,17 @@ class Types:
     def typed(self, piece: Piece, *, texts: Collection[str] = ()) -> pa.Table:
         """The rows with those types; columns named in `texts` are texts.
 
+        Columns of kinds that no data set can have are left out.
+
         Raises:
-            DataError: a value is not of the type that was asked for.
+            DataError: a value is not of the type that was asked for, or texts are mixed with other values.
         """
-        names = piece.table.column_names
-        columns = [self._column(piece, name, is_text=name in texts) for name in names]
-        return pa.Table.from_arrays(columns, names=names)
+        if unusable := [name for name in texts if name in piece.odd]:
+            raise piece.odd[unusable[0]]
+        names = [name for name in piece.table.column_names if name not in piece.odd]
+        typed = {name: self._column(piece, name, is_text=name in texts) for name in names}
+        usable = {name: column for name, column in typed.items() if _is_usable(column.type)}
+        return pa.table(usable)
 
     def _column(self, piece: Piece, name: str, *, is_text: bool) -> pa.ChunkedArray:
         column = piece.table.column(name)
@@ -160,6 +172,15 @@ class Types:
             return column
 
 
+def _is_usable(kind: pa.DataType) -> bool:
+    """Whether a data set can have a column of this type: none can of maps, for one."""
+    try:
+        Features.from_arrow_schema(pa.schema([("column", kind)]))
+    except (ValueError, TypeError, NotImplementedError, pa.ArrowException):
+        return False
+    return True
+
+
 def _delimited_pieces(source: Source, layout: Layout) -> Iterator[Piece]:
     found = _delimited.rows(source, layout)
     schema = pa.schema([(name, pa.string()) for name in next(found)])
@@ -173,22 +194,34 @@ def _delimited_pieces(source: Source, layout: Layout) -> Iterator[Piece]:
 
 
 def _objects(source: Source, layout: Layout) -> Iterator[Piece]:
-    for rows in _portions(_json.rows(source, layout.encoding), _size):
+    found = _json.rows(source, layout.encoding)
+    for pairs in _portions(found, lambda pair: _size(pair[0])):
+        rows, lines = [row for row, _ in pairs], [line for _, line in pairs]
+        odd: dict[str, DataError] = {}
         try:
-            table = _json.table(source, rows)
+            table = _json.table(source, rows, odd)
         except UnicodeEncodeError:  # half a character, such as "\ud83d" alone
-            table = _json.table(source, [_whole(row) for row in rows])
-        yield Piece(start=0, table=table, objects=rows)
+            table = _json.table(source, [_whole(row) for row in rows], odd)
+        known = lines if all(lines) else None
+        yield Piece(start=0, table=table, objects=rows, lines=known, odd=odd)
 
 
 def _columns(source: Source, layout: Layout) -> Iterator[Piece]:
     classes: Mapping[str, list[str]] = {}
     for number, table in enumerate(_columnar.read(source, None)):
         if not number:  # a table without rows comes first
+            _check_names(table.column_names)
             classes = _columnar.class_names(table.schema)
         for start in range(0, max(table.num_rows, 1), ROWS):
             if table.num_rows or not number:
                 yield Piece(start=0, table=table.slice(start, ROWS), classes=classes)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        message = f"the input has two columns {twice!r}"
+        raise RequestError(message, key="--input", hint="rename or drop one of them")
 
 
 def _portions(rows: Iterator[T], size: Callable[[T], int]) -> Iterator[list[T]]:

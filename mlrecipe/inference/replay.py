@@ -6,7 +6,7 @@ import copy
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,17 @@ class Missing:
 
     node: str
     """The node that reads it."""
+
+    others: tuple[str, ...] = ()
+    """What else the node reads and the input lacks: the second texts of pairs."""
+
+
+def of_input(text: str) -> str:
+    """What an op or a task says of its split, said of the input: nobody has named a split."""
+    said = text.replace(f"of split {SPLIT!r}", "of the input").replace(
+        f"split {SPLIT!r}", "the input"
+    )
+    return said.replace(" of the prepared split, counted from 0", ", counted from 0")
 
 
 class Replay:
@@ -87,7 +98,8 @@ class Replay:
                 read = _read_by(node) or list(self._detected.get(node.name, {}).values())
                 lacking = [name for name in read if name not in known]
                 if lacking:
-                    return Missing(self._origin(lacking[0], node), node.name)
+                    first, *others = (self._origin(name, node) for name in lacking)
+                    return Missing(first, node.name, tuple(others))
         return None
 
     def __call__(self, rows: Dataset) -> Dataset:
@@ -116,7 +128,7 @@ class Replay:
         for event in said:
             if isinstance(event, events.Note) and event.text not in self._said:
                 self._said.add(event.text)
-                events.emit(event)
+                events.emit(replace(event, text=of_input(event.text)))
 
     def _step(self, node: Node, rows: Dataset, scratch: Path) -> Dataset:
         given: dict[str, Any] = copy.deepcopy(reveal(node.arguments))
@@ -138,9 +150,9 @@ class Replay:
         except DataError as error:
             if use != "map-labels":
                 raise RequestError(
-                    f"node {node.name!r}: {error.message}", hint=error.hint
+                    f"node {node.name!r}: {of_input(error.message)}", hint=error.hint
                 ) from error
-            self.refused_labels = error.message
+            self.refused_labels = of_input(error.message)
             return rows.remove_columns(given["column"])
 
     def _call(self, node: Node, rows: Dataset, given: Mapping[str, Any]) -> Dataset:

@@ -77,11 +77,15 @@ def _sink(path: Path, name: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         raise RequestError(
             f"{name!r} is there already", key="--output", hint="--overwrite replaces it"
         )
+    ending, path = path.suffix.lower(), Path(os.path.realpath(path))  # a link stays one
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.is_dir():
             raise RequestError(f"{name!r} is a folder", key="--output")
-        with _opened(part, path.suffix.lower()) as file:
+        if path.exists() and not path.is_file():
+            hint = f"{STANDARD} is standard output"
+            raise RequestError(f"{name!r} is no file", key="--output", hint=hint)
+        with _opened(part, ending) as file:
             yield file
         os.replace(part, path)
     except OSError as error:
@@ -164,9 +168,11 @@ class _Objects:
     def write(self, piece: Piece, new: Columns) -> None:
         """Write an object a line: that of the input with the new keys."""
         old = piece.table.to_pylist() if piece.objects is None else piece.objects
+        lines = piece.lines or [""] * len(old)
         fresh = pa.table(dict(new)).to_pylist()
-        for before, after in zip(old, fresh, strict=True):
-            self._file.write(_line({**before, **after}))
+        for before, line, after in zip(old, lines, fresh, strict=True):
+            is_exact = line and _is_json(line)
+            self._file.write(_longer(line, after) if is_exact else _line({**before, **after}))
 
     def close(self) -> None:
         """There is nothing left."""
@@ -188,7 +194,10 @@ class _Parquet:
         table = _with_columns(piece, self._names, new)
         if self._writer is None:
             self._schema = table.schema
-            self._writer = parquet.ParquetWriter(self._file, self._schema)
+            try:
+                self._writer = parquet.ParquetWriter(self._file, self._schema)
+            except pa.ArrowNotImplementedError as error:
+                raise RequestError(str(error), key="--output", hint="write .jsonl") from error
         try:
             self._writer.write_table(table.cast(self._schema))
         except pa.ArrowException as error:
@@ -243,6 +252,22 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool | list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _is_json(line: str) -> bool:
+    """Whether the text of an object has no `NaN` or `Infinity`, which Python reads and JSON does not know."""
+    if "NaN" not in line and "Infinity" not in line:
+        return True
+    found: list[str] = []
+    json.loads(line, parse_constant=found.append)
+    return not found
+
+
+def _longer(line: str, new: Mapping[str, Any]) -> bytes:
+    """The text of an object, its own values as they stand there, with new keys at its end."""
+    start = line.removesuffix("}").rstrip()
+    between = "" if start == "{" else ", "
+    return start.encode("utf-8", "replace") + between.encode() + _line(new)[1:]
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

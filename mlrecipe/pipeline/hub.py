@@ -202,11 +202,24 @@ def _from_hub(question: Asked) -> str:
             f"{name!r} can be no {word} of the hub, and no such folder is here"
         ) from error
     except no_answer as error:
+        if not isinstance(error, (errors.HfHubHTTPError, ValueError, KeyError)):
+            _stay_offline()
         lines = str(error).splitlines() or [type(error).__name__]
         raise _Unreachable(lines[0].rstrip(".")) from error
     if found is None or not is_commit(found):
         raise _Unreachable(f"it names no commit of {name!r}")
     return str(found)
+
+
+def _stay_offline() -> None:
+    """Ask the hub nothing more, in this process and in those that it starts: there is no way to it.
+
+    The libraries would try each file six times, for half a minute, and tell of every try.
+    """
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = True
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def _from_cache(question: Asked) -> str:

@@ -148,7 +148,9 @@ def open_request(
     loading = load(path, overrides, here=here, memo=memo)
     tree, catalog, loaded = loading.tree, loading.catalog, loading.loaded
     problems = list(loading.problems)
-    if loading.is_readable:  # else values still have their `${…}`, and what is missing may be elsewhere
+    if (
+        loading.is_readable
+    ):  # else values still have their `${…}`, and what is missing may be elsewhere
         problems += graphing.check(tree, catalog)
         if needs_files:
             problems += graphing.check_paths(tree, catalog, loading.base)

@@ -31,6 +31,14 @@ def watched(monitor: str, value: object) -> str:
     return f"{found.get('valid') or next(iter(found.values()))}/{metric}"
 
 
+def meant(monitor: str, value: object) -> str | None:
+    """What a monitor that names the only split to validate on should be: its metrics are `valid/…`."""
+    found = names(value)
+    start = f"{found[0]}/" if len(found) == 1 else ""
+    is_named = bool(start) and monitor.startswith(start)
+    return f"valid/{monitor.removeprefix(start)}" if is_named else None
+
+
 def check(value: object, *, key: str) -> None:
     """Raise for a list that names no split, one of them twice, or one whose metrics or files would clash.
 

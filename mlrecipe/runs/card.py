@@ -82,6 +82,12 @@ def is_transformer(told: Story) -> bool:
     return any((folder / place / "config.json").is_file() for place in (".", "base"))
 
 
+def max_length(told: Story) -> int | None:
+    """How many tokens of a row the recipe kept; None: it does not say."""
+    found = _tokenize(told).get("max_length")
+    return found if isinstance(found, int) else None
+
+
 def _front(told: Story, license_name: str | None) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -164,13 +170,19 @@ def _loading(told: Story, model: str) -> str:
         said = "Its adapter cannot be merged into the weights:\n\n"
         return said + _fenced(snippets.with_peft(model), "python")
     tokenize = _tokenize(told)
-    is_pair, length = bool(tokenize.get("text_pair")), tokenize.get("max_length")
+    is_pair, length = bool(tokenize.get("text_pair")), max_length(told)
     outputs = told.record.get("head", {}).get("outputs")
     if outputs:
         code = snippets.several(model, outputs, is_pair=is_pair, max_length=length)
     else:
         code = snippets.pipeline(model, is_pair=is_pair, max_length=length)
-    return _fenced(code, "python")
+    said = _fenced(code, "python")
+    if length:
+        said += (
+            f"\n\nThe recipe cut each row to {length:,} tokens. The tokenizer of an exported folder has that "
+            "as its `model_max_length`, so that `truncation=True` alone cuts there too."
+        )
+    return said
 
 
 def _data(told: Story) -> str:

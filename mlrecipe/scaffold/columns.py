@@ -60,7 +60,9 @@ class Column:
         text = as_text(cell)
         if text is None or not text.strip():
             self.nested += isinstance(cell, list | dict)
-            self.lists += isinstance(cell, list) and not any(isinstance(c, list | dict) for c in cell)
+            self.lists += isinstance(cell, list) and not any(
+                isinstance(c, list | dict) for c in cell
+            )
             self.missing += 1
             return
         self.filled += 1

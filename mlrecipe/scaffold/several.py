@@ -24,9 +24,7 @@ def sentences(
         labels: all that may be labels.
     """
     found = [_of_lists(c) for c in columns if c.lists and c.lists == c.nested and not c.filled]
-    for column in columns:
-        if mark := separator_of(column):
-            found.append(_of_texts(column, mark))
+    found += [_of_texts(column, mark) for column in columns if (mark := separator_of(column))]
     truths = [column for column in columns if _is_truth(column)]
     if len(truths) > 1 and (label is None or label in truths):
         found.append(_of_truths([column.name for column in truths]))

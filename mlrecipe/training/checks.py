@@ -104,7 +104,7 @@ def _monitors(
         if isinstance(table, Mapping) and table.get("use") in _MONITORING:
             watched[f"train.callbacks.{name}.monitor"] = table.get("monitor")
     return [
-        partial(check_monitor, splits.watched(monitor, named), names, key=key)
+        partial(check_monitor, splits.watched(monitor, named), names, key=key, valid_split=named)
         for key, monitor in watched.items()
         if isinstance(monitor, str)
     ]
@@ -243,12 +243,17 @@ def check_trainer(
         raise DataError(message, key="train.trainer.limit_val_batches", hint=hint)
 
 
-def check_monitor(monitor: str, names: Sequence[str], *, key: str) -> None:
+def check_monitor(
+    monitor: str, names: Sequence[str], *, key: str, valid_split: str | list[str] = "valid"
+) -> None:
     """Raise unless `monitor` is one of `names`; the message lists them."""
     if monitor not in names:
         message = f"no metric {monitor!r} will be there; known: {', '.join(sorted(names))}"
         near = did_you_mean(monitor, names)
-        raise DataError(message, key=key, hint=near if near.startswith("did") else None)
+        hint = near if near.startswith("did") else None
+        if (said := splits.meant(monitor, valid_split)) in names:
+            hint = f"the metrics of a single split stand under `valid/`: {said!r}"
+        raise DataError(message, key=key, hint=hint)
 
 
 def metric_names(metrics: Iterable[str], valid_split: str | list[str] = "valid") -> list[str]:

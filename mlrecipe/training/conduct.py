@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from mlrecipe.errors import MlrecipeError, TrainingError
+from mlrecipe import events
+from mlrecipe.errors import DataError, MlrecipeError, TrainingError
 from mlrecipe.graph import pins
 from mlrecipe.pipeline import blame, lockfile, stages
 from mlrecipe.pipeline.derived import Deriver
@@ -21,9 +22,12 @@ from mlrecipe.runs import manifest
 from mlrecipe.runs.run import Run, free_name
 from mlrecipe.store.records import Record, to_bytes
 from mlrecipe.store.store import Store
-from mlrecipe.training import repeats
+from mlrecipe.training import findings, repeats
 from mlrecipe.training.devices.job import Order
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.preparing import keyed, require_split
+from mlrecipe.training.sets import test_sets
+from mlrecipe.training.settling import of_head
 from mlrecipe.training.test import TestReport
 from mlrecipe.training.test import test as run_test
 
@@ -50,7 +54,19 @@ def learning(
     return partial(
         fit, task=task, model=model, spec=recipe.train, data=data, components=_component,
         derive=derive,  # it goes by the content of the rows: a fold has values of its own
+        told=_told(request, records, store),
     )  # fmt: skip
+
+
+def _told(request: Request, records: Mapping[str, Record], store: Store) -> set[str]:
+    """The splits of which a node of the recipe has said that they have rows in common with the train split."""
+    train, graph = request.loaded.recipe.train, request.graph
+    used = graph.upto([train.data.partition(".")[0]]).nodes
+    found: set[str] = set()
+    for name, record in records.items():
+        if record.op == "statistics" and any(i.node in used for i in graph.nodes[name].inputs):
+            found |= findings.told_by(store.load(record), train.train_split)
+    return found
 
 
 def judging(
@@ -74,6 +90,37 @@ def judging(
         run_test, task=task, model=model, spec=spec, data=data, trainer=trainer,
         derive=derive if recipe.train.cache_frozen else None,
     )  # fmt: skip
+
+
+def check_tested(request: Request, records: Mapping[str, Record], store: Store) -> None:
+    """Raise where the splits to test on lack labels that training gives, before it has taken its time.
+
+    Only built-in tasks are asked: how long the user's own take over their rows is not known.
+
+    Raises:
+        RecipeError: a split is missing, or has a label in some rows only, or one that is not to be learned.
+    """
+    recipe = request.loaded.recipe
+    found = request.catalog.find("task", recipe.task.use) if recipe.task is not None else None
+    if found is None or found.plugin or is_module(request.loaded.values, request.catalog):
+        return
+    assert recipe.task is not None
+    task = stages.make(request, "task", recipe.task)
+    name, tested = recipe.train.data, recipe.test.data or recipe.train.data
+    data = stages.pick(store.load(_record(records, name)), name)
+    split = recipe.train.train_split
+    try:
+        with events.listening(lambda event: None):  # training says it
+            head = task.head({split: require_split(data, split, key="train.train_split")})
+    except DataError:
+        return  # so does it this
+    if tested != name:
+        data = stages.pick(store.load(_record(records, tested)), tested)
+    try:
+        with keyed("task", data="test.data"):
+            test_sets(of_head(task, head), recipe.test.split, data, head)
+    except DataError as error:
+        raise stages.placed(error, request) from error
 
 
 def order_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,19 @@ _PIECE = 1 << 20
 Rows = NDArray[np.int64]
 
 
-def warn(task: Task, data: Mapping[str, Dataset], encoded: Mapping[str, Dataset]) -> None:
+def warn(
+    task: Task,
+    data: Mapping[str, Dataset],
+    encoded: Mapping[str, Dataset],
+    told: Collection[str] = (),
+) -> None:
     """Say what is found of the splits in use, and of a split `test` beside them.
 
     Args:
         task: whose rows they are.
         data: every split as the node gives it.
         encoded: those that are learnt from and validated on, in this order.
+        told: those of which it is known that they have rows in common with what is learnt from.
     """
     for name, rows in encoded.items():
         text = truncation(name, data[name], task.lengths(rows))
@@ -42,8 +48,16 @@ def warn(task: Task, data: Mapping[str, Dataset], encoded: Mapping[str, Dataset]
             events.emit(events.Note(text, "warning"))
     train, *others = encoded
     others += [name for name in data if name == "test" and name not in encoded]
-    for text in overlaps(data, train, others):
+    for text in overlaps(data, train, [name for name in others if name not in told]):
         events.emit(events.Note(text, "warning"))
+
+
+def told_by(statistics: Mapping[str, Any], train: str) -> set[str]:
+    """The splits of which the op `statistics` says that they have rows in common with the train split."""
+    splits = statistics.get("splits", {})
+    found = {name for name, facts in splits.items() if facts.get("overlap", {}).get(train)}
+    mine = splits.get(train, {}).get("overlap", {})
+    return found | {name for name, rows in mine.items() if rows}
 
 
 def truncation(name: str, rows: Dataset, lengths: Rows) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -100,12 +100,14 @@ def fit(  # noqa: PLR0913 (what a training is made of)
     state: Path | None = None,
     stop: Stop | None = None,
     derive: frozen.Derive | None = None,
+    told: Collection[str] = (),
 ) -> FitReport:
     """Train a model; checkpoints and logs go into `folder`, which exists.
 
     `components` gives the registered object that a component names. With a `state` that an equal training
     left in the folder it goes on from there. `stop` then says whether it was asked to stop. `derive` keeps
-    the outputs of frozen layers; without, they are computed in every epoch.
+    the outputs of frozen layers; without, they are computed in every epoch. Nothing is said of rows that
+    the splits `told` have in common with the train split: it is known.
 
     Raises:
         DataError: the recipe asks for what the data, the model or Lightning cannot give; `key` is
@@ -119,7 +121,7 @@ def fit(  # noqa: PLR0913 (what a training is made of)
     with keyed("task"):
         task, taken = settle(task, spec, data)
     plan = prepare(task, spec, data)
-    warn = partial(findings.warn, task, data, plan.encoded)
+    warn = partial(findings.warn, task, data, plan.encoded, told)
     stop = stop or Stop()
     with trainers.quiet(), stop.guarding():
         spec = resume.continued(spec, state)

@@ -66,7 +66,7 @@ def prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> Plan:
     with keyed("task"):
         head = task.head(used)
         names = metric_names(task.meters(head), spec.valid_split)
-        check_monitor(spec.monitor, names, key="train.monitor")
+        check_monitor(spec.monitor, names, key="train.monitor", valid_split=spec.valid_split)
         encoded = {name: task.encode(rows, head, split=name) for name, rows in used.items()}
     train = spec.train_split
     drawing = make_drawing(spec, task, encoded[train], used[train])

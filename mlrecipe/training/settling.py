@@ -20,7 +20,8 @@ def settle(
         return task, {}
     settled, taken = task.settle(data[spec.train_split], split=spec.train_split)
     for name, values in taken.items():
-        events.emit(events.Note(f"{name.replace('_', ' ')}: {_shown(values)}"))
+        if not _says_nothing(values):
+            events.emit(events.Note(f"{name.replace('_', ' ')}: {_shown(values)}"))
     return settled, taken
 
 
@@ -29,11 +30,16 @@ def of_head(task: Task, head: Head) -> Task:
     return task.of(head) if isinstance(task, Headed) else task
 
 
+def _says_nothing(values: Any) -> bool:
+    """Whether they are labels that are the numbers of their outputs, `0` and `1`."""
+    return isinstance(values, Mapping) and all(str(key) == str(v) for key, v in values.items())
+
+
 def _shown(values: Any) -> str:
     if not isinstance(values, Mapping):
         return str(values)
     items = [
-        f"{key} {v:.4g}" if isinstance(v, float) else f"{key} {v}" for key, v in values.items()
+        f"{key} {v:.4g}" if isinstance(v, float) else f"{key} → {v}" for key, v in values.items()
     ]
     more = f", … ({len(items)} in all)" if len(items) > 10 else ""
     return ", ".join(items[:10]) + more

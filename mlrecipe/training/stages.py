@@ -11,7 +11,7 @@ from typing import Any
 
 from mlrecipe import events
 from mlrecipe.errors import DataError, MlrecipeError, RequestError, Terminated
-from mlrecipe.pipeline import stages
+from mlrecipe.pipeline import changed, stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.own import is_module
@@ -19,7 +19,15 @@ from mlrecipe.runs import card, manifest
 from mlrecipe.runs.run import Run, create
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
-from mlrecipe.training.conduct import blaming, called, describe, judging, learning, order_of
+from mlrecipe.training.conduct import (
+    blaming,
+    called,
+    check_tested,
+    describe,
+    judging,
+    learning,
+    order_of,
+)
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.job import Order
 from mlrecipe.training.fit import FitReport
@@ -46,12 +54,12 @@ class Tested:
 
 def train(
     request: Request, records: Mapping[str, Record], store: Store, *, resumed: Run | None = None,
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None, then_tests: bool = False,
 ) -> Trained:  # fmt: skip
     """Train what the recipe says on outputs that are in the store, in a new run directory.
 
     `resumed` is a run of this very request that was stopped: it goes on where it was. `facts` are what
-    else a new run is to say of itself.
+    else a new run is to say of itself. `then_tests`: a test follows, whose splits are looked at first.
 
     Raises:
         RecipeError: data, task and model do not fit each other; no run directory is left.
@@ -60,6 +68,8 @@ def train(
     recipe = request.loaded.recipe
     with blaming("training", request):
         learn = learning(request, records, store)
+        if then_tests:
+            check_tested(request, records, store)
     print_ = stages.train_fingerprint(request, records, store.memo)
     run = resumed or create(
         request.loaded.project,

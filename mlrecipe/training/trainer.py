@@ -183,7 +183,9 @@ def _make_callback(
     if isinstance(kind, type) and issubclass(kind, EarlyStopping):
         params = {"monitor": spec.monitor} | params
         if names is not None:
-            check_monitor(params["monitor"], names, key=f"{key}.monitor")
+            check_monitor(
+                params["monitor"], names, key=f"{key}.monitor", valid_split=spec.valid_split
+            )
         mode = spec.mode if params["monitor"] == spec.monitor else "auto"
         params = {"mode": resolve_mode(params["monitor"], mode)} | params
     elif isinstance(kind, type) and issubclass(kind, ModelCheckpoint):
@@ -191,7 +193,9 @@ def _make_callback(
         if params.get("monitor") is not None:
             params = {"mode": resolve_mode(params["monitor"])} | params
         if names is not None and params.get("monitor") is not None:
-            check_monitor(params["monitor"], names, key=f"{key}.monitor")
+            check_monitor(
+                params["monitor"], names, key=f"{key}.monitor", valid_split=spec.valid_split
+            )
     made: pl.Callback = _call(kind, component.use, params, key=key)
     return made
 

@@ -158,6 +158,25 @@ def test_a_folder_without_a_tokenizer_is_one_clear_error(cli, work):
     assert nothing_was_run(work)
 
 
+def test_a_checkpoint_without_weights_is_one_clear_error(cli, work):
+    """A look at the names of its files is enough."""
+    folder = work.folder / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with (work.folder / "recipe.toml").open("a") as file:
+        file.write('\n[model]\nuse = "transformer"\ncheckpoint = "model"\n')
+
+    done = cli("check", "recipe.toml")
+    (folder / "model-00001-of-00002.safetensors").touch()
+
+    assert done.code == 2
+    assert (
+        "recipe.toml:23:1  model.checkpoint: the folder 'model' has no weights (no *.safetensors or *.bin); "
+        "to start from random weights give it as `config`" in done.err
+    )
+    assert "has no weights" not in cli("check", "recipe.toml").err
+
+
 def test_a_recipe_that_is_not_there(cli):
     """One line, with the nearest name."""
     done = cli("check", "recip.toml")
@@ -333,8 +352,8 @@ def test_variants_that_are_not_picked_are_checked_too(cli, work):
 )
 def test_after_a_wrong_pick_only_that_is_said(cli, work, pick, message):
     """What was not interpolated yet is not judged: `${env:…}` is no folder."""
-    work.edit("recipe.toml", "count = 5", 'count = "${env:COUNT:-5}"')
     with (work.folder / "recipe.toml").open("a") as file:
+        file.write('\n[nodes.files]\nuse = "load-files"\ntrain = "${env:DATA:-there/ops.py}"\n')
         file.write("\n[variant.size.big.nodes.first]\ncount = 9\n[variant.size.small]\nseed = 1\n")
 
     done = cli("check", "recipe.toml", "--pick", pick)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
+
+from mlrecipe.cli import statistics
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 
@@ -203,6 +206,42 @@ def test_statistics_are_a_table_in_the_terminal(made, cli):
     assert ["rows also in train", "12"] in lines
     assert '"splits"' not in done.out
     assert "also" in done.out
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("data", "told"), [("rows", {"test"}), ("other", set())])
+def test_training_knows_what_the_statistics_have_told(made, cli, data: str, told: set[str]):
+    """Rows that splits share are told of once, where the node is of the data that are learnt from."""
+    from mlrecipe.cli.prepare import carry_out
+    from mlrecipe.cli.session import Session, Settings
+    from mlrecipe.training.conduct import _told
+
+    made.edit("recipe.toml", "[nodes.facts]", '[nodes.other]\nuse = "table"\n[nodes.facts]')
+    session, settings = Session.of("recipe.toml"), Settings(is_quiet=True)
+    request = session.open(None, settings=settings)
+    records = carry_out(session, request, settings)
+    train = SimpleNamespace(data=data, train_split="train")
+    asked = SimpleNamespace(
+        graph=request.graph, loaded=SimpleNamespace(recipe=SimpleNamespace(train=train))
+    )
+
+    assert _told(asked, records, session.store) == told
+
+
+def test_prepare_prints_few_warnings_of_a_node(capsys):
+    """Five lines at most, the last of which says where the others are; `inspect` prints all."""
+    found = {"warnings": [f"w{number}" for number in range(14)]}
+
+    statistics.warn("facts", found)
+    few = capsys.readouterr().err.splitlines()
+    statistics.warn("facts", found, most=None)
+    every = capsys.readouterr().err.splitlines()
+    statistics.warn("facts", {"warnings": found["warnings"][:5]})
+    five = capsys.readouterr().err.splitlines()
+
+    assert few == [*[f"warning: w{i}" for i in range(4)],
+                   "warning: and 10 more: mlrecipe inspect facts"]  # fmt: skip
+    assert (len(every), len(five)) == (14, 5)
 
 
 @pytest.mark.heavy

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from mlrecipe.cli import closing, render, reported
+from mlrecipe.cli.app import app
+from mlrecipe.cli.session import Session
 from mlrecipe.runs.run import Run
 
 
@@ -151,3 +155,77 @@ def test_lines_are_counted_from_where_the_command_begins(capsys):
     render.begin()
     assert render.written() == 0
     assert closing._LINES == 40
+
+
+def judged(folder: Path, report: Mapping[str, Any], **facts: Any) -> Run:
+    """A test run with a report; `facts` are what else it says of itself."""
+    run = folder / "runs" / "t1"
+    run.mkdir(parents=True)
+    for name in report:
+        (run / (f"predictions-{name}.arrow" if len(report) > 1 else "predictions.arrow")).touch()
+    (run / "report.json").write_text(json.dumps({"splits": report}))
+    (run / "metrics.json").write_text(json.dumps(facts.pop("metrics", {})))
+    known = {"id": "t1", "stage": "test", "checkpoint": "best", "parent": "r1", "rows": 20,
+             "split": list(report), "splits": dict.fromkeys(report, 10)}  # fmt: skip
+    return Run(folder=run, facts={**known, **facts})
+
+
+def closed(run: Run, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What is printed at the end of the run's command."""
+    closing.close(Session(folder / "recipe.toml", here=folder), [run], as_json=False)
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("stage", ["train", "test"])
+def test_the_next_command_is_one(tmp_path, stage: str):
+    """Every word of it is one that the command line knows; the recipe's name may have spaces."""
+    run = Run(folder=tmp_path, facts={"id": "r1", "stage": stage, "parent": "r0", "split": "test"})
+
+    found = closing._next(run, Session(tmp_path / "my recipe.toml", here=tmp_path))
+
+    assert found is not None
+    program, name, *words = shlex.split(found)
+    group: Any = typer.main.get_command(app)
+    with group.make_context(program, [name, *words]) as parent:
+        params = group.get_command(parent, name).make_context(name, words, parent=parent).params
+    assert program == "mlrecipe"
+    assert params.get("recipe" if stage == "train" else "model") == {
+        "train": "my recipe.toml", "test": "r0"}[stage]  # fmt: skip
+    assert (name, params.get("input")) == {
+        "train": ("test", None), "test": ("predict", "FILE")}[stage]  # fmt: skip
+
+
+def test_a_report_that_is_not_shown_is_named(tmp_path, capsys):
+    """One line where its classes are, in place of the tables for which no line is left."""
+    run = judged(tmp_path, {"test": one_label(3)})
+    render.begin()
+    shown_whole = closed(run, tmp_path, capsys)
+    render.begin()
+    for _ in range(36):
+        render.say("line")
+    without = closed(run, tmp_path, capsys)
+
+    assert any(line.split() == ["report", "runs/t1/report.json"] for line in shown_whole)
+    assert any("precision" in line for line in shown_whole)
+    assert any(line.split() == ["classes", "runs/t1/report.json"] for line in without)
+    assert not any("precision" in line for line in without)
+
+
+def test_sets_without_labels_are_told_apart_in_plain_lines(tmp_path, capsys):
+    """No bracket beside another, a line for the report, and no two empty lines on end."""
+    bare = {
+        "kind": "single_label_classification",
+        "rows": 10,
+        "labelled": 0,
+        "predicted": {"a": 10},
+    }
+    run = judged(tmp_path, {"dev": bare, "test": bare}, unlabelled=["dev", "test"])
+
+    lines = closed(run, tmp_path, capsys)
+
+    assert lines[:2] == ["", "  tested       best checkpoint of r1, 20 rows"]
+    assert lines[2:5] == [
+        "  predictions  runs/t1/predictions-dev.arrow: no labels, no metrics",
+        "  predictions  runs/t1/predictions-test.arrow: no labels, no metrics",
+        "  report       runs/t1/report.json",
+    ]

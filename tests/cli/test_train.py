@@ -199,6 +199,52 @@ def test_what_the_data_contradict_is_refused_and_leaves_no_run(
     assert not list(fresh.glob("runs/*"))
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            ["a", "b", ""],
+            "1 of 3 rows of split 'test' has no label in column 'label', first row 2 of the prep",
+        ),
+        (["a", "c", "b"], "label 'c' of split 'test' (row 1, 1 in all) is not among the labels"),
+    ],
+)
+def test_run_looks_at_the_labels_to_test_on_before_it_trains(
+    fresh: Path, capsys: pytest.CaptureFixture[str], labels: list[str], message: str
+) -> None:
+    """Hours of training are not spent on a test that cannot be."""
+    given = {"train": ["a", "b"], "valid": ["a", "b"], "test": labels}
+    for split, names in given.items():
+        rows = "".join(f"text {n},{name}\n" for n, name in enumerate(names))
+        (fresh / f"{split}.csv").write_text(f"text,label\n{rows}")
+    files = "\n".join(f'{split} = "{split}.csv"' for split in given)
+    (fresh / "own.toml").write_text(f"""\
+name = "own"
+[nodes.rows]
+use = "load-files"
+{files}
+[nodes.tokens]
+use = "tokenize"
+inputs = "rows"
+tokenizer = "models/tiny"
+[model]
+use = "transformer"
+config = "models/tiny"
+[task]
+use = "text-classification"
+[train]
+data = "tokens"
+optimizer = {{ use = "AdamW", lr = 1e-3 }}
+""")
+
+    assert command(["run", "own.toml"]) == 2
+
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "epoch" not in printed.err + printed.out
+    assert not runs(fresh, "train")
+
+
 def test_training_10_two_commands_lead_to_the_first_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

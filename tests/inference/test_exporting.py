@@ -17,6 +17,7 @@ from mlrecipe.cli.app import run as command
 from mlrecipe.errors import RequestError, TrainingError
 from mlrecipe.inference.exporting.model import export
 from mlrecipe.runs import run as running
+from mlrecipe.runs.results import recipe_of
 from mlrecipe.runs.run import Run
 from mlrecipe.scaffold.project import create
 
@@ -99,7 +100,12 @@ def test_glue_34_the_folder_loads_with_plain_transformers(demo: Run, tmp_path: P
 
 
 def test_the_folder_has_weights_card_recipe_and_metrics(demo: Run, tmp_path: Path) -> None:
-    """And nothing that is mlrecipe's alone; the weights are the checkpoint's, byte by byte."""
+    """And nothing that is mlrecipe's alone; the weights are the checkpoint's, byte by byte.
+
+    The tokenizer cuts rows at the recipe's own length.
+    """
+    from transformers import AutoTokenizer
+
     done = export(demo, tmp_path / "model", license_name="mit")
 
     assert done.is_plain
@@ -112,6 +118,11 @@ def test_the_folder_has_weights_card_recipe_and_metrics(demo: Run, tmp_path: Pat
         assert (done.folder / name).read_bytes() == (best / name).read_bytes()
     recipe = demo.folder / "recipe.resolved.toml"
     assert (done.folder / "recipe.toml").read_text() == recipe.read_text()
+    text = "word " * 200
+    tokens = AutoTokenizer.from_pretrained(done.folder)(text, truncation=True)["input_ids"]
+    length = recipe_of(demo)["nodes"]["tokens"]["max_length"]
+    assert len(tokens) == length < len(AutoTokenizer.from_pretrained(best)(text)["input_ids"])
+    assert f"cut each row to {length} tokens" in (done.folder / "README.md").read_text()
     told = json.loads((done.folder / "metrics.json").read_text())
     assert [result["split"] for result in told["results"]] == ["valid", "test"]
     assert ModelCard.load(done.folder / "README.md").data.license == "mit"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mlrecipe.runs import run as running
 from tests.inference.conftest import Project, read_csv, write_csv
 from tests.projects import ROOT, Done
 
@@ -64,6 +67,39 @@ def test_inference_35_a_missing_text_column_is_refused_with_those_found(cli: Cli
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (
+            ["id", "body", "label"],
+            "rename 'body' to 'sentence' in the input; node 'tokens' reads it",
+        ),
+        (["title", "body", "label"], "name the column with the texts so; node 'tokens' reads it"),
+        (["id", "label"], "name the column with the texts so; node 'tokens' reads it"),
+    ],
+)
+def test_a_column_is_to_be_renamed_only_where_it_is_plain_which(
+    cli: Cli, tmp_path: Path, names: list[str], hint: str
+):
+    """The one column of texts that is there; a label is none."""
+    row = {"id": 1, "title": "fine", "body": "good", "label": "positive"}
+    file = write_csv(tmp_path / "in.csv", names, [[row[name] for name in names]])
+
+    done = cli("predict", "recipe", "-i", file, "-o", tmp_path / "out.csv")
+
+    assert (done.code, hint in done.err) == (2, True), done.err
+
+
+def test_rows_without_labels_are_said_to_be_of_the_input(cli: Cli, tmp_path: Path):
+    """It has no splits."""
+    rows = [["good", "positive"], ["bad", ""]]
+    file = write_csv(tmp_path / "in.csv", ["sentence", "label"], rows)
+
+    done = cli("predict", "recipe", "-i", file, "-o", tmp_path / "out.csv")
+
+    assert "1 of 2 rows of the input has no label in column 'label'" in done.out + done.err
+
+
 def test_inference_35_a_file_with_other_delimiters_is_told_so(cli: Cli, tmp_path: Path):
     """One column named `id;sentence` is what semicolons look like; with `--delimiter` it works."""
     (tmp_path / "in.csv").write_text("id;sentence\n1;good\n")
@@ -84,6 +120,26 @@ def test_inference_35_a_file_with_other_delimiters_is_told_so(cli: Cli, tmp_path
     assert "--delimiter ';'" in refused.err
     assert done.code == 0
     assert (tmp_path / "out.csv").read_text().startswith("id;sentence;row;prediction")
+
+
+def test_quotes_around_the_cells_of_tsv_are_told_of(cli: Cli, tmp_path: Path):
+    """With the way to take them off, which works as it is said; a quote here and there is text."""
+    (tmp_path / "in.tsv").write_text('sentence\tid\n"good"\t1\n"bad, ""so"" bad"\t2\nwell\t3\n')
+    (tmp_path / "few.tsv").write_text('sentence\tid\n"good"\t1\nbad\t2\n"well" done\t3\n')
+    out = ("-o", tmp_path / "out.jsonl", "--overwrite")
+
+    plain = cli("predict", "recipe", "-i", tmp_path / "in.tsv", *out)
+    few = cli("predict", "recipe", "-i", tmp_path / "few.tsv", *out)
+    (way,) = re.findall(r"--format .*", plain.err)
+    mended = cli("predict", "recipe", "-i", tmp_path / "in.tsv", *out, *shlex.split(way))
+
+    assert (
+        "warning: most cells of column sentence of in.tsv begin and end with a double" in plain.err
+    )
+    assert "warning" not in few.err + mended.err
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    texts = [json.loads(line)["sentence"] for line in lines]
+    assert texts == ["good", 'bad, "so" bad', "well"]
 
 
 def test_a_file_without_a_header_has_its_columns_named(cli: Cli, tmp_path: Path):
@@ -207,3 +263,30 @@ def test_training_40_a_run_ends_with_all_that_one_needs(
     )
     assert cli(*typed.split()).code == 0
     assert len(read_csv(tmp_path / "out.csv")) == 53
+
+
+def test_an_op_that_was_changed_after_the_training_is_told(
+    trained: Project, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """By its name and place, in `predict` and in `test`; as long as it is what it was, there is no word."""
+    folder = tmp_path / "copy"
+    shutil.copytree(trained.folder, folder, ignore=shutil.ignore_patterns("runs"))
+    node = '[nodes.loud]\nuse = "shout"\ninputs = ["named"]\n\n[nodes.mixed]'
+    recipe = (folder / "recipe.toml").read_text().replace("[nodes.mixed]", node)
+    recipe = recipe.replace('inputs = ["named"]\nsplits', 'inputs = ["loud"]\nsplits')
+    (folder / "recipe.toml").write_text(recipe.replace("epochs = 2", "epochs = 1"))
+    monkeypatch.chdir(folder)
+    predict = ["predict", "recipe.toml", "-i", "test.csv", "--overwrite", "-o", tmp_path / "o.csv"]
+
+    first = [cli("run", "recipe.toml"), cli(*predict)]
+    ops = (folder / "ops.py").read_text()
+    (folder / "ops.py").write_text(ops.replace(".upper()", ".lower()"))
+    then = [cli("test", "recipe.toml"), cli(*predict)]
+
+    assert [done.code for done in (*first, *then)] == [0, 0, 0, 0]
+    assert not any("is not what run" in done.err for done in first)
+    run = running.newest(folder, stage="train", recipe="recipe.toml")
+    assert run is not None
+    said = f"the op 'shout' (ops.py:8) is not what run {run.id} was trained with"
+    for done in then:
+        assert f"{said}: predictions may be others" in " ".join(done.err.split())

@@ -34,7 +34,7 @@ def test_inference_34_gold_metrics_are_those_of_the_test_stage(here: Project, tm
 
     found = predict(here, here.folder / "test.csv", tmp_path / "out.csv").metrics
 
-    assert {f"test/{name}" for name in found} == set(tested) - {"test/loss"}
+    assert [*(f"test/{name}" for name in found), "test/loss"] == list(tested)  # the recipe's order
     assert len(set(found.values())) > 1
     for name, value in found.items():
         assert value == pytest.approx(tested[f"test/{name}"], abs=1e-12)
@@ -230,7 +230,7 @@ def test_a_column_that_is_there_is_never_overwritten(here: Project, tmp_path: Pa
 
 
 def test_nothing_is_left_of_an_output_that_failed(
-    here: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Project, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Ctrl-C after the first piece: neither the file nor a part of it; one that was there stays as it was."""
     monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 5)
@@ -251,6 +251,11 @@ def test_nothing_is_left_of_an_output_that_failed(
 
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "mine"
+    seen.clear()
+    names = ["--input", here.folder / "test.csv", "--output", tmp_path / "out.csv"]
+    done = cli("predict", "recipe.toml", *names, "--overwrite")
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == "interrupted: no file was written"
 
 
 def test_an_output_that_is_there_is_replaced_only_when_asked(here: Project, tmp_path: Path):

@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset
 
 from mlrecipe import plugins
 from mlrecipe.errors import OpError, RequestError
-from mlrecipe.inference.replay import Replay
+from mlrecipe.inference.replay import Missing, Replay
 from mlrecipe.inference.routes import routes
 from mlrecipe.pipeline.request import open_request
 from tests.inference.conftest import OPS
@@ -230,6 +230,14 @@ def test_a_missing_column_goes_by_its_name_in_the_input(
     missing = way.missing(names)
 
     assert (missing.column if missing else None) == wanted
+
+
+def test_of_pairs_both_columns_are_missing(folder: Path):
+    """The error is to name the second too."""
+    (folder / "train.csv").write_text("one,two,gold\ngood,fine,pos\nbad,worse,neg\n")
+    (way,) = ways_of(folder, "", text='text = "one"\ntext_pair = "two"\n')
+
+    assert way.missing(["a", "b"]) == Missing("one", "tokens", ("two",))
 
 
 def test_columns_that_the_recipe_leaves_to_the_data_are_found(folder: Path):

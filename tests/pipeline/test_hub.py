@@ -264,6 +264,16 @@ def test_offline_the_local_cache_is_asked(run, work, hub, tmp_path):
     assert commit in (work.folder / "recipe.toml.lock").read_text()
 
 
+def test_without_a_network_the_hub_is_asked_once(run):
+    """Not six times for each file, with a line for each try; one error at the end."""
+    done = run("prepare", "recipe.toml", code=1, HF_ENDPOINT="http://127.0.0.1:9")
+
+    assert "the hub cannot be reached" in done.err
+    assert "thrown while" not in done.err
+    assert "Retrying" not in done.err
+    assert done.err.count("error: ") == 1
+
+
 def test_a_hub_out_of_order_does_not_stop_what_needs_no_answer(run, work, hub):
     """The names count as before, with a warning; an update says that there was none."""
     work.edit("recipe.toml", 'use = "fetch"', 'use = "told"')

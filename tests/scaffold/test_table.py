@@ -199,7 +199,7 @@ def test_close_choices_are_named(tmp_path: Path) -> None:
         ("tags", [["a", "b"], ["a"], []],
          'holds lists: to learn several labels a row, take the task `multi-label-classification` with '
          '`label = "tags"`'),
-        ("tags", ["food, staff", "food", None, None],
+        ("tags", ["food, staff", "food", "staff, price", None, None, None, None],
          '`multi-label-classification` with `label = "tags"` and `separator = ","`'),
     ],
 )  # fmt: skip

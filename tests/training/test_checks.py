@@ -135,6 +135,16 @@ def test_training_34_an_unknown_monitor_lists_the_names():
     assert "known: train/loss, valid/accuracy, valid/f1, valid/loss" in message
 
 
+@pytest.mark.parametrize("split", ["a/b", ["a/b"]])
+def test_the_metrics_of_a_single_split_are_not_called_by_its_name(split: str | list[str]):
+    """The error says by what they are."""
+    task = {"use": "text-classification", "metrics": ["accuracy"]}
+
+    [message] = found(train={"monitor": "a/b/accuracy", "valid_split": split}, task=task).values()
+
+    assert "the metrics of a single split stand under `valid/`: 'valid/accuracy'" in message
+
+
 def test_what_mlrecipe_sets_itself_is_an_argument_of_the_trainer():
     """The list follows Lightning's Trainer."""
     assert set(OWN_TRAINER_KEYS) <= set(inspect.signature(pl.Trainer.__init__).parameters)

@@ -92,3 +92,23 @@ def test_both_are_said_before_training(heard):
     assert [note.level for note in notes] == ["warning", "warning"]
     assert "100% of the rows of split 'valid'" in notes[0].text
     assert "4 rows of split 'test' (100.0%)" in notes[1].text
+
+
+def test_what_the_statistics_have_told_is_not_said_again(heard):
+    """Rows in common with the train split, of the very splits that they named."""
+    splits = make_splits(train=40, valid=20, test=20)
+    splits["valid"] = splits["train"].select(range(3)).flatten_indices()
+    splits["test"] = splits["train"].select(range(4)).flatten_indices()
+    facts = {"splits": {"train": {"overlap": {}}, "valid": {"overlap": {"train": 0}},
+                        "test": {"overlap": {"train": 4, "valid": 3}}}}  # fmt: skip
+    task = TextClassification(labels=LABELS)
+    head = task.head(splits)
+    encoded = {name: task.encode(splits[name], head, split=name) for name in ("train", "valid")}
+
+    told = findings.told_by(facts, "train")
+    findings.warn(task, splits, encoded, told)
+
+    assert told == {"test"}
+    assert findings.told_by({"splits": {"train": {"overlap": {"dev": 2}}}}, "train") == {"dev"}
+    (note,) = [event for event in heard if isinstance(event, events.Note)]
+    assert "3 rows of split 'valid'" in note.text

@@ -346,7 +346,9 @@ def test_glue_7_some_missing_labels_are_an_error(trained: FitReport, tmp_path: P
     rows["label"][4] = None
     data = {**DATA, "test": Dataset.from_dict(rows)}
 
-    with pytest.raises(DataError, match=r"1 of 9 rows of split 'test' have no label.*first row 4"):
+    with pytest.raises(
+        DataError, match=r"1 of 9 rows of split 'test' has no label.*first row 4 of the prep"
+    ):
         try_on(trained.model_folder, tmp_path / "run", "test", data)
 
 

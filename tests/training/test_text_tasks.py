@@ -20,6 +20,7 @@ from mlrecipe.interfaces import Head, Task
 from mlrecipe.recipe.schema import TestSpec
 from mlrecipe.training.fit import FitReport, fit
 from mlrecipe.training.keeping.checkpoints import read_record
+from mlrecipe.training.settling import settle
 from mlrecipe.training.test import TestReport
 from mlrecipe.training.test import test as run_test
 from tests.training.tiny import components, make_rows, make_spec
@@ -196,11 +197,26 @@ def test_glue_8_what_was_found_is_said_once_and_kept(tiny: Path, tmp_path: Path)
         report = train(TextClassification(), tiny, tmp_path, data, epochs=1)
 
     notes = [event.text for event in heard if isinstance(event, events.Note)]
-    assert notes[:2] == ["label column: v1", "label map: ham 0, spam 1"]
+    assert notes[:2] == ["label column: v1", "label map: ham → 0, spam → 1"]
     assert report.taken == {"label_column": "v1", "label_map": {"ham": 0, "spam": 1}}
     assert read_record(report.model_folder).head == Head(
         problem_type="single_label_classification", labels=("ham", "spam"), targets=("v1",)
     )
+
+
+@pytest.mark.parametrize(("names", "said"), [(["0", "1"], []), (["1", "2"], ["1 → 0, 2 → 1"])])
+def test_numbers_that_are_their_own_names_are_no_news(names: list[str], said: list[str]):
+    """The label map is said where a label's name is not the number of its output."""
+    data = splits(label=lambda number, i: names[number])
+    heard: list[events.Event] = []
+
+    with events.listening(heard.append):
+        _, taken = settle(TextClassification(), make_spec(), data)
+
+    assert taken["label_map"] == {names[0]: 0, names[1]: 1}
+    assert [e.text for e in heard if isinstance(e, events.Note)] == [
+        f"label map: {s}" for s in said
+    ]
 
 
 def test_glue_8_another_split_goes_by_the_column_that_was_found(tiny: Path, tmp_path: Path):

@@ -200,4 +200,6 @@ def test_glue_17_several_labels_and_outputs_are_looked_at_too(heard, head, score
 
     collapse.conclude(trainer, "test")
 
-    assert warnings(heard) == [f"{text}: the model does not tell the classes apart" for text in said]
+    assert warnings(heard) == [
+        f"{text}: the model does not tell the classes apart" for text in said
+    ]

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mlrecipe.builtin.ops._files import Source, open_text
+from mlrecipe.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,13 +29,13 @@ def read(source: Source, encoding: str, limit: int | None) -> Iterator[pa.Table]
         DataError: the text is no JSON, or a row is no object; with its line or row.
     """
     with open_text(source, encoding=encoding, newline="\n") as text:
-        found = islice(_rows(source, text), limit)
+        found = islice((row for row, _ in _rows(source, text)), limit)
         while chunk := list(islice(found, CHUNK)):
             yield table(source, chunk)
 
 
-def rows(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
-    """The objects as they stand in the file.
+def rows(source: Source, encoding: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The objects, and the text of each where it is an object a line; else an empty one.
 
     Raises:
         DataError: as `read`.
@@ -43,20 +44,20 @@ def rows(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
         yield from _rows(source, text)
 
 
-def _rows(source: Source, text: TextIO) -> Iterator[dict[str, Any]]:
+def _rows(source: Source, text: TextIO) -> Iterator[tuple[dict[str, Any], str]]:
     lines = enumerate(text, start=1)
     number, first = next(((n, line) for n, line in lines if line.strip()), (0, ""))
     if not number:
         raise source.error("the file is empty")
     if first.lstrip().startswith("[") or (source.format == "json" and not _is_object(first)):
-        yield from _listed(source, first + text.read(), number)
+        yield from ((row, "") for row in _listed(source, first + text.read(), number))
         return
     for at, line in chain([(number, first)], lines):
         if line.strip():
             value = _parsed(source, line.rstrip(), at)
             if not isinstance(value, dict):
                 raise source.error(_no_object(value), line=at)
-            yield value
+            yield value, line.strip()
 
 
 def _is_object(line: str) -> bool:
@@ -90,17 +91,33 @@ def _no_object(value: Any) -> str:
     return f"{str(value)[:40]!r} is no object with named values"
 
 
-def table(source: Source, rows: list[dict[str, Any]]) -> pa.Table:
+def table(
+    source: Source, rows: list[dict[str, Any]], odd: dict[str, DataError] | None = None
+) -> pa.Table:
     """The objects as a table with the types of the values.
+
+    Args:
+        source: the file, which errors name.
+        rows: the objects.
+        odd: where it is given, a column that mixes values is noted in it with its error, and is one of
+            texts in JSON.
 
     Raises:
         DataError: a column mixes values that have no type in common.
     """
     import pyarrow as pa
 
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = [_column(source, name, [row.get(name) for row in rows]) for name in names]
-    return pa.Table.from_arrays(columns, names=names)
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = _column(source, name, values)
+        except DataError as error:
+            if odd is None:
+                raise
+            odd[name] = error
+            columns[name] = pa.array([None if v is None else json.dumps(v) for v in values])
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _column(source: Source, name: str, values: list[Any]) -> pa.Array:

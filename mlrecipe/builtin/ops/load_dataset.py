@@ -259,7 +259,9 @@ def _quiet() -> Iterator[None]:
 def _unreachable(path: str, error: Exception) -> DataError:
     from datasets.config import HF_HUB_OFFLINE
 
-    remedy = "drop --offline (or HF_HUB_OFFLINE)" if HF_HUB_OFFLINE else "connect to the network"
+    remedy = "connect to the network"
+    if HF_HUB_OFFLINE:  # said, or because the hub did not answer when it was asked for the commit
+        remedy += " and drop --offline (or HF_HUB_OFFLINE)"
     return DataError(
         f"{path!r} is no folder here, and the Hugging Face hub cannot be reached",
         key="path",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import mlrecipe
+from mlrecipe import events
 from mlrecipe.builtin.ops import _glue_rows, _reading
 from mlrecipe.builtin.ops._delimited import Layout
 from mlrecipe.builtin.ops._files import Source
 from mlrecipe.builtin.ops._reading import Wanted
 from mlrecipe.builtin.ops.load_dataset import load_dataset
 from mlrecipe.errors import DataError
-from mlrecipe.glue import HUB, TASKS, Files, Task, chosen, locate
+from mlrecipe.glue import HUB, ROWS, TASKS, Files, Task, chosen, locate
 from mlrecipe.interfaces import DatasetSource
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def load_glue(
     `test_mismatched`. A row without a label has -1, without a score null. TSV files are read without
     quoting, every line as one row. Rows of train and dev files with too few or too many cells, or
     without a known label, are left out, counted, and named by their lines; in a test file what is
-    missing at the end of a row is taken for empty, and any other bad row is an error.
+    missing at the end of a row is taken for empty, and any other bad row is an error. A split of files
+    with another number of rows than GLUE's own is warned of.
 
     Args:
         task: name of the task, as the hub has it.
@@ -47,7 +49,7 @@ def load_glue(
             Parquet files in the hub's layout (`rte/train-*.parquet`); or the hub's id,
             `nyu-mll/glue`.
         splits: the splits to load; by default all that the task has.
-        strict: whether any bad row is an error.
+        strict: whether any bad row is an error, and so is another number of rows than GLUE's.
         revision: branch, tag or commit on the hub.
         limit: at most this many rows of each split.
         scratch: folder for what `datasets` prepares.
@@ -60,6 +62,8 @@ def load_glue(
     if folder.is_dir() and not (folder / "dataset_dict.json").is_file():
         files = locate(what, folder, names)
         tables = {name: _table(what, name, files[name], strict, limit) for name in names}
+        if limit is None:
+            _check_rows(what, {name: table.num_rows for name, table in tables.items()}, strict)
     else:
         data = _from_hub(what, path, revision, scratch)
         tables = {name: _from(data, name, limit) for name in names}
@@ -72,6 +76,22 @@ def _table(task: Task, split: str, files: Files, strict: bool, limit: int | None
     sources = [Source(path=path, key="path", format="parquet") for path in files.paths]
     wanted = Wanted(columns=list(task.columns), limit=limit)
     return _plain(_reading.read({split: sources}, Layout(), wanted)[split])
+
+
+def _check_rows(task: Task, found: Mapping[str, int], strict: bool) -> None:
+    """Say where splits have other numbers of rows than GLUE's: a file was cut off, or is another's."""
+    official = ROWS[task.name]
+    odd = [
+        f"split {split!r} has {rows:,} rows, GLUE's has {official[split]:,}"
+        for split, rows in found.items()
+        if rows != official[split]
+    ]
+    if odd and strict:
+        message = f"task {task.name!r}: {'; '.join(odd)}"
+        raise DataError(message, key="path", hint="take the whole files, or drop strict")
+    if odd:
+        text = f"task {task.name!r}: {'; '.join(odd)}: scores do not compare with GLUE's"
+        events.emit(events.Note(text, level="warning"))
 
 
 def _from_hub(task: Task, path: str, revision: str | None, scratch: Path) -> DatasetDict:

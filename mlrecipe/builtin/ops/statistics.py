@@ -75,7 +75,10 @@ def statistics(
         "text": columns.texts,
         "label": columns.labels,
         "splits": facts,
-        "warnings": [text for name in facts for text in _warnings(name, facts, train)],
+        "warnings": [
+            *(text for name in facts for text in _overlap_warnings(name, facts[name])),
+            *(text for name in facts for text in _warnings(name, facts, train)),
+        ],
     }
 
 
@@ -236,8 +239,17 @@ def _overlaps(
     return found
 
 
+def _overlap_warnings(name: str, facts: Mapping[str, Any]) -> list[str]:
+    """What of a split is in others too, in sentences."""
+    return [
+        f"split {name!r} has {_rows(rows, 'is', 'are')} in split {other!r} too"
+        for other, rows in facts.get("overlap", {}).items()
+        if rows
+    ]
+
+
 def _warnings(name: str, splits: Mapping[str, Mapping[str, Any]], train: str) -> list[str]:
-    """What deserves attention in one split, in sentences."""
+    """What else deserves attention in one split, in sentences."""
     where, facts = f"split {name!r}" if name else "the data", splits[name]
     found = [] if facts["rows"] else [f"{where} has no rows"]
     for column, labels in facts["labels"].items():
@@ -250,9 +262,6 @@ def _warnings(name: str, splits: Mapping[str, Mapping[str, Any]], train: str) ->
     for column, counts in facts["texts"].items():
         if blank := counts["missing"] + counts["empty"]:
             found.append(f"{where} has {_rows(blank)} without text in {column!r}")
-    for other, rows in facts.get("overlap", {}).items():
-        if rows:
-            found.append(f"{where} has {_rows(rows, 'is', 'are')} in split {other!r} too")
     if facts.get("duplicates"):
         found.append(
             f"{where} has {_rows(facts['duplicates'], 'repeats', 'repeat')} an earlier one"

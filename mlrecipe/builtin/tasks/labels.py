@@ -84,6 +84,17 @@ def require_column(rows: Dataset, column: str, *, key: str, split: str) -> None:
         raise DataError(message, key=key, hint=hint)
 
 
+def of_rows(count: int, total: int, split: str) -> str:
+    """So many of the rows of a split have, or one of them has: how what is wrong with them begins."""
+    verb = "has" if count == 1 else "have"
+    return f"{count:,} of {total:,} row{'s' * (total != 1)} of split {split!r} {verb}"
+
+
+def first_row(row: int) -> str:
+    """Where the first of them is: nodes may have left rows out, so that it is no line of a file."""
+    return f"first row {row} of the prepared split, counted from 0"
+
+
 def values_of(rows: Dataset, column: str) -> pa.ChunkedArray:
     """A column's values in the order of the rows."""
     values = rows.select_columns([column]).with_format("arrow")[:][column]
@@ -124,8 +135,7 @@ def _require_all(
     if count:
         row = pc.index(missing, True).as_py()
         raise DataError(
-            f"{count:,} of {len(values):,} rows of split {split!r} have no label in column "
-            f"{column!r}, first row {row}",
+            f"{of_rows(count, len(values), split)} no label in column {column!r}, {first_row(row)}",
             key="label",
             hint="leave them out with a filter node, or use a split that has labels",
         )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from mlrecipe.builtin.tasks.labels import require_column, values_of
+from mlrecipe.builtin.tasks.labels import first_row, of_rows, require_column, values_of
 from mlrecipe.errors import DataError, did_you_mean
 
 
@@ -119,8 +119,8 @@ def _lists(rows: Dataset, column: str, *, separator: str | None, split: str) -> 
     if values.null_count:
         row = pc.index(pc.is_null(values), True).as_py()
         raise DataError(
-            f"{values.null_count:,} of {len(values):,} rows of split {split!r} have no list of labels in "
-            f"column {column!r}, first row {row}",
+            f"{of_rows(values.null_count, len(values), split)} no list of labels in column {column!r}, "
+            f"{first_row(row)}",
             key="label",
             hint="an empty list says that a row has none of them",
         )

@@ -16,7 +16,14 @@ from torch.nn import functional
 
 from mlrecipe import events, task
 from mlrecipe.builtin.tasks._text import TARGETS, TextTask, find_column
-from mlrecipe.builtin.tasks.labels import class_names, has_labels, require_column, values_of
+from mlrecipe.builtin.tasks.labels import (
+    class_names,
+    first_row,
+    has_labels,
+    of_rows,
+    require_column,
+    values_of,
+)
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Column, Head
 
@@ -110,8 +117,8 @@ def _numbers(rows: Dataset, column: str, *, split: str) -> NDArray[np.float32]:
         row = int(bad[0])
         what = "is infinite" if np.isinf(numbers[row]) else "has no number"
         raise DataError(
-            f"{len(bad):,} of {len(numbers):,} rows of split {split!r} have no finite number in column "
-            f"{column!r}, first row {row}, which {what}",
+            f"{of_rows(len(bad), len(numbers), split)} no finite number in column {column!r}, "
+            f"{first_row(row)}, which {what}",
             key="label",
             hint="leave them out with the op `filter`",
         )

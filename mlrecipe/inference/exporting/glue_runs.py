@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mlrecipe import glue
 from mlrecipe.runs.results import recipe_of, results, splits_of
 from mlrecipe.runs.run import Run
 from mlrecipe.training.reporting.glue import METRICS
@@ -15,19 +16,16 @@ OP = "load-glue"
 Kind = Literal["validation", "test"]
 
 ROWS: Mapping[str, Mapping[str, int]] = {
-    "cola": {"validation": 1043, "test": 1063},
-    "sst2": {"validation": 872, "test": 1821},
-    "mrpc": {"validation": 408, "test": 1725},
-    "stsb": {"validation": 1500, "test": 1379},
-    "qqp": {"validation": 40430, "test": 390965},
-    "mnli_matched": {"validation": 9815, "test": 9796},
-    "mnli_mismatched": {"validation": 9832, "test": 9847},
-    "qnli": {"validation": 5463, "test": 5463},
-    "rte": {"validation": 277, "test": 3000},
-    "wnli": {"validation": 71, "test": 146},
-    "ax": {"test": 1104},
+    task + split.removeprefix("test"): {
+        kind: rows[split.replace("test", kind)]
+        for kind in ("validation", "test")
+        if split.replace("test", kind) in rows
+    }
+    for task, rows in glue.ROWS.items()
+    for split in rows
+    if split.startswith("test")
 }
-"""Rows of each task's sets as GLUE gives them; MNLI has two of each kind."""
+"""Rows of each task's sets to measure on as GLUE gives them; MNLI has two of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from mlrecipe.runs.run import Run, write_json, write_text
 from mlrecipe.training.keeping.exchange import exchange
 from mlrecipe.training.keeping.records import RECORD, read_record
 
+_TOKENIZER = "tokenizer_config.json"
 _LOCAL = re.compile(r"""["'`](~?/[^"'`\n]*)["'`]""")
 
 
@@ -62,6 +64,7 @@ def export(
     told = story(run, checkpoint)
     with _whole(output) as fresh:
         shutil.copytree(source, fresh, ignore=_only_files_of(source), dirs_exist_ok=True)
+        _cut_alike(fresh / _TOKENIZER, card.max_length(told))
         write_text(fresh / "README.md", card.text(told, model=model, license_name=license_name))
         for name in (RECIPE, f"{RECIPE}.lock"):
             if (run.folder / name).is_file():
@@ -97,6 +100,16 @@ def local_paths(folder: Path) -> list[str]:
         if path.suffix in (".md", ".toml", ".json") and not path.name.startswith("tokenizer"):
             found.update(_LOCAL.findall(path.read_text(encoding="utf-8", errors="replace")))
     return sorted(found)
+
+
+def _cut_alike(path: Path, length: int | None) -> None:
+    """Let a tokenizer cut rows at the recipe's own length, where its model could take more."""
+    if length is None or not path.is_file():
+        return
+    config = json.loads(path.read_text(encoding="utf-8"))
+    known = config.get("model_max_length")
+    if not isinstance(known, int | float) or known > length:
+        write_json(path, {**config, "model_max_length": length})
 
 
 def _metrics(told: Story) -> dict[str, Any]:

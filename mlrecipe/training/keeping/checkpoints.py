@@ -215,9 +215,18 @@ class Checkpoints(pl.Callback):
 
 
 def metrics_of(trainer: pl.Trainer) -> dict[str, float]:
-    """The newest value of every metric, as plain numbers; a metric's name has a stage before `/`."""
-    newest = sorted(trainer.callback_metrics.items())
-    return {name: float(value) for name, value in newest if "/" in name}
+    """The newest value of every metric, as plain numbers; a metric's name has a stage before `/`.
+
+    Those of a stage stand in the order in which they are logged, which is the recipe's; its loss comes last.
+    """
+    newest = [
+        (name, float(value)) for name, value in trainer.callback_metrics.items() if "/" in name
+    ]
+    return dict(sorted(newest, key=lambda pair: (pair[0].partition("/")[0], _is_loss(pair[0]))))
+
+
+def _is_loss(name: str) -> bool:
+    return name.partition("/")[2] == "loss"
 
 
 def _put(fresh: Path, target: Path) -> None:

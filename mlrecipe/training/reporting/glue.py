@@ -48,15 +48,22 @@ class GlueScore:
     """What the mean was taken over, by task."""
 
     missing: tuple[str, ...]
-    """Tasks that the convention counts and that were not there; `task/metric` where one metric was not."""
+    """Tasks that the convention counts and that were not there; `task/metric` where one metric was not.
+
+    Where the convention takes both sets of MNLI as one task and neither is there, that is `mnli`."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The convention in words, and what is missing: never to be left out beside the number."""
+        said = f'convention "{self.convention}", {_SAYS[self.convention]}'
+        if not self.missing:
+            return (said,)
+        return said, f"over {len(self.parts)} of 9, without {', '.join(self.missing)}"
 
     @property
     def text(self) -> str:
-        """The convention in words, with what is missing: never to be left out beside the number."""
-        said = f'convention "{self.convention}", {_SAYS[self.convention]}'
-        if not self.missing:
-            return said
-        return f"{said}; over {len(self.parts)} of 9, without {', '.join(self.missing)}"
+        """The lines as one."""
+        return "; ".join(self.lines)
 
 
 def glue_score(tasks: Mapping[str, Mapping[str, float]], convention: str = "paper") -> GlueScore:
@@ -88,6 +95,8 @@ def glue_score(tasks: Mapping[str, Mapping[str, float]], convention: str = "pape
     )
     if convention == "paper":
         parts = _with_one_mnli(parts)
+        if "mnli" not in parts:
+            missing = _without_sets(missing)
     return GlueScore(
         score=_mean(list(parts.values())),
         convention=_named(convention),
@@ -118,6 +127,12 @@ def _with_one_mnli(parts: Mapping[str, float]) -> dict[str, float]:
         ("mnli" if name.startswith("mnli_") else name): value for name, value in parts.items()
     }
     return merged | ({"mnli": _mean(sets)} if sets else {})
+
+
+def _without_sets(missing: Sequence[str]) -> tuple[str, ...]:
+    """Both sets of MNLI as one task, in their place."""
+    names = ("mnli" if name.startswith("mnli_") else name for name in missing)
+    return tuple(dict.fromkeys(names))
 
 
 def _mean(values: Sequence[float]) -> float:

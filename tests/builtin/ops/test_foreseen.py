@@ -615,8 +615,8 @@ def test_after_an_unknown_op_only_what_is_asked_for_is_known(files):
     known = foresee.known(request.tree, request.catalog, request.loaded.base)
 
     assert (known["mine"].tables, known["mine"].columns) == (None, None)
-    assert known["tokens"].columns == ("label", "input_ids", "truncated")
-    assert known["some"].tables == {"train": ("label", "input_ids")}
+    assert known["tokens"].columns == ("label", "input_ids", "token_type_ids", "truncated")
+    assert known["some"].tables == {"train": ("label", "input_ids", "token_type_ids")}
 
 
 def test_nothing_is_known_of_what_cannot_be_put_together(files):

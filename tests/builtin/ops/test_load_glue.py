@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from mlrecipe import DataError, glue
 from mlrecipe.builtin.ops.load_glue import load_glue
 from tests import glue as small
 
+load_glue_module = sys.modules[load_glue.__module__]
 ENTAILMENT = ["entailment", "not_entailment"]
 NLI = ["entailment", "neutral", "contradiction"]
 EXPECTED = {
@@ -33,6 +35,18 @@ FIRST = {
     "mnli": [1, 0], "qnli": [0, 1], "rte": [1, 0], "wnli": [0, 1],
 }  # fmt: skip
 """Task → the first two labels of the small files, by the hub's order of names."""
+
+
+@pytest.fixture(autouse=True)
+def _any_number_of_rows(monkeypatch, request):
+    """The small files have other numbers of rows than GLUE's, of which nothing is to be said."""
+    if "official" not in request.fixturenames:
+        monkeypatch.setattr(load_glue_module, "_check_rows", lambda *_: None)
+
+
+@pytest.fixture
+def official():
+    """For tests of the numbers of rows."""
 
 
 @pytest.fixture
@@ -401,3 +415,31 @@ def test_what_save_to_disk_wrote_gives_the_same(load, tmp_path, capfd):
 
     assert same(load("rte", path=str(tmp_path / "saved")), expected)
     assert len(load("rte", path=str(tmp_path / "saved"), limit=2)["test"]) == 2
+
+
+@pytest.mark.usefixtures("official")
+def test_another_number_of_rows_than_glue_has_is_told(load, root, notes, monkeypatch):
+    """Of every split, with both numbers; `strict` fails; not where a limit is set."""
+    monkeypatch.setitem(glue.ROWS, "rte", {"train": 12, "validation": 6, "test": 6})
+    load("rte", strict=True)
+    edit(root, "RTE/train.tsv", lambda lines: [*lines, lines[-1]])
+    edit(root, "RTE/test.tsv", lambda lines: lines[:-1])
+
+    assert len(load("rte", splits=["validation"], strict=True)["validation"]) == 6
+    load("rte", limit=2, strict=True)
+    assert notes == []
+    load("rte")
+
+    said = "split 'train' has 13 rows, GLUE's has 12; split 'test' has 5 rows, GLUE's has 6"
+    assert notes == [f"task 'rte': {said}: scores do not compare with GLUE's"]
+    with pytest.raises(DataError, match=said) as error:
+        load("rte", strict=True)
+    assert error.value.key == "path"
+
+
+def test_each_split_of_each_task_has_its_number_of_rows():
+    """Those of the published benchmark, 9,796 and 9,847 for MNLI's test sets among them."""
+    assert {name: tuple(rows) for name, rows in glue.ROWS.items()} == {
+        name: task.splits for name, task in glue.TASKS.items()
+    }
+    assert sum(sum(rows.values()) for rows in glue.ROWS.values()) == 1_445_753

@@ -95,11 +95,11 @@ def test_glue_10_percentiles_are_lengths_that_occur():
 def test_what_deserves_attention_is_said(data):
     """One sentence each."""
     assert statistics(data)["warnings"] == [
+        "split 'test' has 2 rows that are in split 'train' too",
         "split 'train' has 1 row without a label",
         "split 'train' has 2 rows without text in 'text'",
         "split 'train' has 1 row that repeats an earlier one",
         "split 'test' has one label only, 'pos'",
-        "split 'test' has 2 rows that are in split 'train' too",
     ]
 
 

@@ -93,7 +93,7 @@ def test_weights_are_balanced_while_learning_only():
     [
         (rows_of(label=["a,b", "c"]), {}, "label", "holds texts"),
         (rows_of(label=[1.0, 2.0]), {"label": "label"}, "label", "holds double"),
-        (rows_of(label=[["a"], None]), {}, "label", "1 of 2 rows .* have no list .* first row 1"),
+        (rows_of(label=[["a"], None]), {}, "label", "1 of 2 rows .* has no list .* first row 1"),
         (rows_of(label=[["a"], ["b", "x"]]), {"labels": ["a", "b"]}, "labels", r"'x' .*\(row 1\)"),
         (rows_of(label=[[0], [7]]), {"labels": ["a", "b"]}, "labels", r"label 7 .*\(row 1\)"),
         (rows_of(label=["", " "]), {"separator": ","}, "label", "no row .* has a label"),
