@@ -115,15 +115,16 @@ class Head:
     problem_type: str
     """Hugging Face's word: `"single_label_classification"`, `"multi_label_classification"` or
     `"regression"`; and ours, `"multi_output_classification"`: several labels a row, each of its own
-    column."""
+    column; `"token_classification"`: a tag for each word; `"intent_and_slots"`: a label for the row and a
+    tag for each of its words."""
 
     labels: tuple[str, ...]
     """Label names in the order of the model's outputs; the index is the label's id. Of a regression the
     column's name; of several outputs `column=label`, one output after the other."""
 
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a task with several outputs: column → its labels, in the order in which `labels` has them. Empty
-    otherwise."""
+    """Of a task with several outputs: column → its labels, in the order in which `labels` has them, where they
+    stand as `column=label`. Of intent and slots the intent's column, then that of the tags. Empty otherwise."""
 
     targets: tuple[str, ...] = ()
     """Columns of the train split that the targets came from: those of other splits come from the same.
@@ -132,22 +133,39 @@ class Head:
     threshold: float = 0.5
     """Where a row has several labels: it has those whose probability is above this."""
 
+    scheme: str = ""
+    """Where words have tags: how tags mark spans, one of `mlrecipe.tagging.SCHEMES`."""
+
+    decoding: str = ""
+    """Where words have tags: `"argmax"`, each word's most probable one; `"viterbi"`, the most probable sequence
+    that the scheme allows; `"crf"`, that too, with transitions that the network has learnt."""
+
+    splitting: str = ""
+    """Where words have tags: how a text becomes words, `"whitespace"` or `"punctuation"`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
     """What a task makes of one batch."""
 
     loss: Tensor
-    """Scalar: the mean over the batch's rows."""
+    """Scalar: the mean over the batch's rows, or over what `weight` counts."""
 
     scores: Tensor
     """Probabilities, shape (rows, labels), of several outputs side by side; of a regression the
-    predicted numbers, shape (rows,)."""
+    predicted numbers, shape (rows,). Of words with tags shape (rows, words, 1 + labels): the id of the tag that
+    is decided on, -1 where a row has no such word, then the probabilities of all tags, 0 there. Of intent and
+    slots shape (rows, 1 + words, 1 + labels), the intent in the first place; the fewer labels of the two are
+    filled up with 0."""
 
     targets: Tensor
     """Label ids, shape (rows,); of several outputs (rows, outputs), each an index into its own labels;
     where a row has several labels 0 and 1, shape (rows, labels); of a regression numbers, shape (rows,).
-    The metrics get scores and targets as they are."""
+    Of words with tags ids of shape (rows, words), of intent and slots (rows, 1 + words); -100 where a row has no
+    such word. The metrics get scores and targets as they are."""
+
+    weight: int | None = None
+    """Over how many items the loss is a mean; by default over the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ def _head(data: Mapping[str, Any]) -> Head:
     return Head(
         problem_type=data["problem_type"], labels=tuple(data["labels"]), outputs=outputs,
         targets=tuple(data.get("targets", ())), threshold=data.get("threshold", 0.5),
+        **{name: data.get(name, "") for name in ("scheme", "decoding", "splitting")},
     )  # fmt: skip
 
 
