@@ -20,6 +20,7 @@ from mlrecipe.registry import (
 
 if TYPE_CHECKING:
     from mlrecipe.events import progress as progress
+    from mlrecipe.inference.loading import load as load
     from mlrecipe.pipeline.notebook import output as output
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "callback",
     "datamodule",
     "format",
+    "load",
     "logger",
     "metric",
     "model",
@@ -49,7 +51,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`output` and `progress` are imported when they are asked for: few need what they bring along."""
+    """`load`, `output` and `progress` are imported when they are asked for: few need what they bring along."""
+    if name == "load":
+        from importlib import import_module  # by name: what it needs imports this module
+
+        return import_module("mlrecipe.inference.loading").load
     if name == "output":
         from mlrecipe.pipeline.notebook import output
 

@@ -161,8 +161,8 @@ class StepOutput:
     targets: Tensor
     """Label ids, shape (rows,); of several outputs (rows, outputs), each an index into its own labels;
     where a row has several labels 0 and 1, shape (rows, labels); of a regression numbers, shape (rows,).
-    Of words with tags ids of shape (rows, words), of intent and slots (rows, 1 + words); -100 where a row has no
-    such word. The metrics get scores and targets as they are."""
+    Of words with tags ids of shape (rows, words), of intent and slots (rows, 1 + words); -100 where a row has
+    no such word. The metrics get scores and targets as they are."""
 
     weight: int | None = None
     """Over how many items the loss is a mean; by default over the rows."""
@@ -337,6 +337,30 @@ class Classes(Protocol):
 
     def classes(self, rows: Dataset) -> NDArray[np.int64]:
         """The class of each encoded row, shape (rows,)."""
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """What a task offers beside the rest whose loss is a mean over something else than rows, such as words.
+
+    Batches of one step then weigh by that, in whatever pieces the step's rows are taken.
+    """
+
+    def loss_items(self, rows: Dataset) -> NDArray[np.int64]:
+        """Of how many items of each encoded row the loss is a mean, shape (rows,)."""
+
+
+@runtime_checkable
+class Separable(Protocol):
+    """What a task offers beside the rest whose rows do not meet: it may take a batch in parts."""
+
+    def separate(
+        self, batch: Mapping[str, Tensor], places: int
+    ) -> Sequence[tuple[Mapping[str, Tensor], float]]:
+        """The batch in parts of at most `places` places, or one row, each with its share of the batch's loss.
+
+        The shares sum to 1, and the loss of the batch is the sum of the parts' losses, each times its share.
+        """
 
 
 @runtime_checkable

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from mlrecipe.code.catalog import PROJECT_PACKAGE, Plugin
 from mlrecipe.errors import MlrecipeError, PluginError
 from mlrecipe.registry import registries
+
+_lock = threading.RLock()
 
 
 def load(plugins: Sequence[Plugin], *, project: Path) -> None:
@@ -22,25 +26,66 @@ def load(plugins: Sequence[Plugin], *, project: Path) -> None:
     Raises:
         PluginError: a plugin failed while it was imported; the message has file, line and traceback.
     """
-    _forget()
-    if not plugins:
+    with _lock:
+        _forget()
+        if not plugins:
+            return
+        _package(PROJECT_PACKAGE, project)
+        for plugin in plugins:
+            _packages_above(plugin, project)
+            try:
+                importlib.import_module(plugin.module)
+            except MlrecipeError:
+                raise
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # a plugin does not decide how the command ends
+                raise PluginError(
+                    _explain(plugin, error, project), hint=_hint(plugin, error)
+                ) from error
+
+
+def loaded() -> dict[str, ModuleType]:
+    """The modules of the project whose plugins are loaded, by their names."""
+    return {
+        n: module for n, module in sys.modules.items() if n.partition(".")[0] == PROJECT_PACKAGE
+    }
+
+
+def are_own(*objects: object) -> bool:
+    """Whether one of the objects is of a class of the project's own."""
+    modules = (type(each).__module__.partition(".")[0] for each in objects)
+    return PROJECT_PACKAGE in modules
+
+
+@contextmanager
+def restored(modules: dict[str, ModuleType]) -> Iterator[None]:
+    """Within the block these are the project's modules, for imports as late as a call of a plugin's function.
+
+    Those that are added there are added to `modules` too. Blocks of several threads come one after the other.
+    """
+    if not modules:
+        yield
         return
-    _package(PROJECT_PACKAGE, project)
-    for plugin in plugins:
-        _packages_above(plugin, project)
+    with _lock:
+        others = loaded()
+        _replace(modules)
         try:
-            importlib.import_module(plugin.module)
-        except MlrecipeError:
-            raise
-        except (Exception, SystemExit) as error:  # a plugin does not decide how the command ends
-            raise PluginError(
-                _explain(plugin, error, project), hint=_hint(plugin, error)
-            ) from error
+            yield
+        finally:
+            modules.update(loaded())
+            _replace(others)
+
+
+def _replace(modules: Mapping[str, ModuleType]) -> None:
+    for name in loaded():
+        del sys.modules[name]
+    sys.modules.update(modules)
 
 
 def _forget() -> None:
-    for name in [n for n in sys.modules if n.partition(".")[0] == PROJECT_PACKAGE]:
-        del sys.modules[name]
+    _replace({})
     for registry in registries.values():
         registry.forget(f"{PROJECT_PACKAGE}.")
     importlib.invalidate_caches()

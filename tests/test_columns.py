@@ -93,6 +93,14 @@ def test_glue_8_labels_are_found_by_name(
     assert columns.find_label(given, wanted=wanted) == expected
 
 
+def test_lists_of_words_are_no_texts_but_have_an_op_of_their_own():
+    """Whoever takes `tokenize` for them is told."""
+    with pytest.raises(DataError, match="no column is like the texts") as caught:
+        columns.find_texts({"tokens": "list", "tags": "list"})
+
+    assert "'tokens' holds lists of words: take the op `tokenize-words`" in str(caught.value.hint)
+
+
 def test_several_labels_are_sought_under_other_names():
     """Of a topic and of tags these are what a row may have several of."""
     given = kinds(review="text", topic="text", tags="text")
@@ -169,3 +177,74 @@ def test_names_alone_say_what_surely_is_not_there(names: list[str], texts: bool,
     """What may be there is not spoken of."""
     assert columns.may_have_texts(names) is texts
     assert columns.may_have_label(names) is label
+
+
+def test_what_lists_hold_is_told_of_lists_only():
+    """Strings, class labels and numbers are told apart."""
+    features = Features(
+        {
+            "a": Value("string"), "b": List(Value("string")), "c": List(ClassLabel(names=["x"])),
+            "d": List(Value("float32")), "e": List(List(Value("string"))),
+        }
+    )  # fmt: skip
+
+    found = columns.lists_of(features)
+
+    assert found == {"b": "text", "c": "class", "d": "number", "e": "list"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"words": "text", "tokens": "text", "tags": "text"}, "tokens"),
+        ({"Words": "text", "forms": "text"}, "Words"),
+        ({"tokens": "class", "line": "text", "ner_tags": "text"}, "line"),
+        ({"seq_in": "text", "seq_out": "text"}, "seq_in"),
+    ],
+)
+def test_words_are_found_by_name(given: dict[str, str], expected: str):
+    """`tokens` before other names, and lists of strings that are no tags by their name at last."""
+    assert columns.find_words(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"tokens": "text", "tags": "text", "labels": "class", "pos": "text"}, "tags"),
+        ({"tokens": "text", "pos_tags": "class", "chunk_tags": "class", "ner_tags": "class"}, "ner_tags"),
+        ({"words": "text", "upos": "text"}, "upos"),
+        ({"line": "text", "kinds": "text"}, "kinds"),
+        ({"tokens": "text", "labels": "class", "input_ids": "class", "windows": "class"}, "labels"),
+    ],
+)  # fmt: skip
+def test_tags_are_found_by_name(given: dict[str, str], expected: str):
+    """`tags` before other names, parts of speech and chunks last; what `tokenize-words` makes is none."""
+    assert columns.find_tags(given, words="line") == expected
+
+
+@pytest.mark.parametrize(
+    ("find", "given", "message"),
+    [
+        ("words", {"a": "text", "b": "text"}, r"which column holds the words\? it could be 'a' or 'b'"),
+        ("words", {"tags": "text", "x": "class"}, r"no column is like the words; .* tags \(list of text"),
+        ("words", {}, "no column is like the words; the columns with lists: none"),
+        ("tags", {"tokens": "text", "pos": "text", "chunk": "text"}, "'pos' or 'chunk'"),
+        ("tags", {"tokens": "text", "windows": "class"}, r"lists: tokens \(list of text\);"),
+    ],
+)  # fmt: skip
+def test_words_and_tags_that_are_not_plain_are_an_error(
+    find: str, given: dict[str, str], message: str
+):
+    """It lists the columns with lists, and what to write."""
+    with pytest.raises(DataError, match=message) as caught:
+        getattr(columns, f"find_{find}")(given)
+
+    assert caught.value.key == find
+
+
+def test_names_alone_say_whether_there_may_be_words_and_tags():
+    """What may be there is not spoken of."""
+    assert columns.may_have_words(["tokens", "tags"])
+    assert columns.may_have_tags(["tokens", "kinds"])
+    assert not columns.may_have_words(["tags", "id", "input_ids"])
+    assert not columns.may_have_tags(["tokens", "id", "windows", "word_starts"])

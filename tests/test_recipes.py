@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlrecipe.cli.app import run as command
+from tests import sequences
 
 pytestmark = pytest.mark.heavy
 
@@ -22,6 +23,9 @@ ELSEWHERE = {"glue"}
 RECIPES = sorted(p for p in (ROOT / "recipes").rglob("*.toml") if p.stem not in ELSEWHERE)
 TINY = ROOT / "mlrecipe" / "data" / "tiny"
 SMALL = {
+    "conll2003-ner": ["train.epochs=1"],
+    "cora-references": ["train.epochs=1"],
+    "ewt-pos": ["train.epochs=1"],
     "imdb": [
         "nodes.split.size=20",
         "nodes.sample.sample={ train = 60, test = 30 }",
@@ -34,8 +38,12 @@ SMALL = {
     "multi-label": ["nodes.comments.name=${none}", "train.epochs=1"],
     "regression": ["nodes.split.size=20", "train.epochs=1"],
     "sms-spam": ["train.epochs=1"],
+    "snips-joint": ["train.epochs=1"],
 }  # fmt: skip
-METRICS = {"multi-label": "f1-micro", "regression": "pearson-corrcoef"}
+METRICS = {
+    "conll2003-ner": "span-f1", "cora-references": "span-f1", "multi-label": "f1-micro",
+    "regression": "pearson-corrcoef", "snips-joint": "exact-match",
+}  # fmt: skip
 """What a recipe judges by, where that is not accuracy."""
 
 
@@ -53,6 +61,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     _write_messages(tmp_path / "data/sms_spam", rows)
     _write_pairs(tmp_path / "data/stsb", rows)
     _write_comments(tmp_path / "comments", rows)
+    sequences.write_conll(tmp_path / "data/conll2003")
+    sequences.write_treebank(tmp_path / "data/ud_english_ewt")
+    sequences.write_requests(tmp_path / "data/snips")
+    sequences.write_references(tmp_path / "data/cora_refs")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -76,6 +88,20 @@ def test_each_recipe_runs(
     tested = json.loads(capsys.readouterr().out)[-1]
     assert tested["stage"] == "test"
     assert -1 <= tested["metrics"][f"test/{METRICS.get(recipe.stem, 'accuracy')}"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    [("conll2003-ner", ["--pick", "model=bilstm"]), ("conll2003-ner", ["--set", "task.crf=true"]),
+     ("ewt-pos", ["--pick", "tags=xpos"]), ("cora-references", ["--pick", "model=encoder"])],
+)  # fmt: skip
+def test_what_a_recipe_of_tags_proposes_is_accepted(
+    here: Path, recipe: str, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands in the first lines of the recipes have no mistakes."""
+    monkeypatch.setenv("CHECKPOINT", str(_checkpoint(here)))
+
+    assert command(["check", f"{recipe}.toml", *options]) == 0
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -11,11 +11,16 @@ _LOGGERS = "pytorch_lightning.loggers"
 OPS = {
     "breakpoint": f"{_HERE}.ops.breakpoint:breakpoint_",
     "concat": f"{_HERE}.ops.concat:concat",
+    "convert-tags": f"{_HERE}.ops.convert_tags:convert_tags",
     "deduplicate": f"{_HERE}.ops.deduplicate:deduplicate",
     "filter": f"{_HERE}.ops.filter:filter_",
+    "load-conll": f"{_HERE}.ops.load_conll:load_conll",
     "load-dataset": f"{_HERE}.ops.load_dataset:load_dataset",
     "load-files": f"{_HERE}.ops.load_files:load_files",
     "load-glue": f"{_HERE}.ops.load_glue:load_glue",
+    "load-slots": f"{_HERE}.ops.load_slots:load_slots",
+    "load-tagged": f"{_HERE}.ops.load_tagged:load_tagged",
+    "load-tokens": f"{_HERE}.ops.load_tokens:load_tokens",
     "map-labels": f"{_HERE}.ops.map_labels:map_labels",
     "rename": f"{_HERE}.ops.rename:rename",
     "select": f"{_HERE}.ops.select:select",
@@ -23,6 +28,7 @@ OPS = {
     "split": f"{_HERE}.ops.split:split",
     "statistics": f"{_HERE}.ops.statistics:statistics",
     "tokenize": f"{_HERE}.ops.tokenize:tokenize",
+    "tokenize-words": f"{_HERE}.ops.tokenize_words:tokenize_words",
 }
 
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -73,49 +79,63 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 TASKS = {
+    "intent-and-slots": f"{_HERE}.tasks.intent_and_slots:IntentAndSlots",
     "multi-label-classification": f"{_HERE}.tasks.multi_label_classification:MultiLabelClassification",
     "multi-output-classification": f"{_HERE}.tasks.multi_output_classification:MultiOutputClassification",
     "text-classification": f"{_HERE}.tasks.text_classification:TextClassification",
     "text-regression": f"{_HERE}.tasks.text_regression:TextRegression",
+    "token-classification": f"{_HERE}.tasks.token_classification:TokenClassification",
 }
 
-MODELS = {"transformer": f"{_HERE}.models.transformer:Transformer"}
+MODELS = {
+    "transformer": f"{_HERE}.models.transformer:Transformer",
+    "word-char-bilstm": f"{_HERE}.models.word_char_bilstm:WordCharBiLSTM",
+}
 
 _OF_LABELS = f"{_HERE}.metrics.classification"
 _OF_NUMBERS = f"{_HERE}.metrics.regression"
+_OF_SPANS = f"{_HERE}.metrics.spans"
 _ONE = ("single_label_classification",)
 _SEVERAL = ("multi_label_classification",)
 _NUMBER = ("regression",)
+_TAGS = ("token_classification",)
+_FRAMES = ("intent_and_slots",)
 
 # With the problem types that each answers for.
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "accuracy": (f"{_OF_LABELS}:accuracy", _ONE + _SEVERAL),
+    "accuracy": (f"{_OF_LABELS}:accuracy", _ONE + _SEVERAL + _TAGS),
     "auroc": (f"{_OF_LABELS}:auroc", _ONE + _SEVERAL),
     "average-precision": (f"{_OF_LABELS}:average_precision", _ONE + _SEVERAL),
-    "balanced-accuracy": (f"{_OF_LABELS}:balanced_accuracy", _ONE),
+    "balanced-accuracy": (f"{_OF_LABELS}:balanced_accuracy", _ONE + _TAGS),
     "calibration-error": (f"{_OF_LABELS}:calibration_error", _ONE),
-    "cohen-kappa": (f"{_OF_LABELS}:cohen_kappa", _ONE),
-    "exact-match": (f"{_OF_LABELS}:exact_match", _SEVERAL),
+    "cohen-kappa": (f"{_OF_LABELS}:cohen_kappa", _ONE + _TAGS),
+    "exact-match": (f"{_OF_LABELS}:exact_match", _SEVERAL + _TAGS + _FRAMES),
     "explained-variance": (f"{_OF_NUMBERS}:explained_variance", _NUMBER),
     "f1": (f"{_OF_LABELS}:f1", _ONE + _SEVERAL),
-    "f1-macro": (f"{_OF_LABELS}:f1_macro", _ONE + _SEVERAL),
-    "f1-micro": (f"{_OF_LABELS}:f1_micro", _ONE + _SEVERAL),
-    "f1-weighted": (f"{_OF_LABELS}:f1_weighted", _ONE + _SEVERAL),
-    "hamming-distance": (f"{_OF_LABELS}:hamming_distance", _ONE + _SEVERAL),
+    "f1-macro": (f"{_OF_LABELS}:f1_macro", _ONE + _SEVERAL + _TAGS),
+    "f1-micro": (f"{_OF_LABELS}:f1_micro", _ONE + _SEVERAL + _TAGS),
+    "f1-weighted": (f"{_OF_LABELS}:f1_weighted", _ONE + _SEVERAL + _TAGS),
+    "hamming-distance": (f"{_OF_LABELS}:hamming_distance", _ONE + _SEVERAL + _TAGS),
     "jaccard-index": (f"{_OF_LABELS}:jaccard_index", _ONE + _SEVERAL),
-    "matthews-corrcoef": (f"{_OF_LABELS}:matthews_corrcoef", _ONE + _SEVERAL),
+    "matthews-corrcoef": (f"{_OF_LABELS}:matthews_corrcoef", _ONE + _SEVERAL + _TAGS),
     "mean-absolute-error": (f"{_OF_NUMBERS}:mean_absolute_error", _NUMBER),
     "mean-squared-error": (f"{_OF_NUMBERS}:mean_squared_error", _NUMBER),
     "negative-predictive-value": (f"{_OF_LABELS}:negative_predictive_value", _ONE + _SEVERAL),
     "pearson-corrcoef": (f"{_OF_NUMBERS}:pearson_corrcoef", _NUMBER),
     "precision": (f"{_OF_LABELS}:precision", _ONE + _SEVERAL),
-    "precision-macro": (f"{_OF_LABELS}:precision_macro", _ONE + _SEVERAL),
-    "precision-micro": (f"{_OF_LABELS}:precision_micro", _ONE + _SEVERAL),
+    "precision-macro": (f"{_OF_LABELS}:precision_macro", _ONE + _SEVERAL + _TAGS),
+    "precision-micro": (f"{_OF_LABELS}:precision_micro", _ONE + _SEVERAL + _TAGS),
     "r2-score": (f"{_OF_NUMBERS}:r2_score", _NUMBER),
     "recall": (f"{_OF_LABELS}:recall", _ONE + _SEVERAL),
-    "recall-macro": (f"{_OF_LABELS}:recall_macro", _ONE + _SEVERAL),
-    "recall-micro": (f"{_OF_LABELS}:recall_micro", _ONE + _SEVERAL),
+    "recall-macro": (f"{_OF_LABELS}:recall_macro", _ONE + _SEVERAL + _TAGS),
+    "recall-micro": (f"{_OF_LABELS}:recall_micro", _ONE + _SEVERAL + _TAGS),
     "root-mean-squared-error": (f"{_OF_NUMBERS}:root_mean_squared_error", _NUMBER),
+    "span-f1": (f"{_OF_SPANS}:span_f1", _TAGS),
+    "span-f1-macro": (f"{_OF_SPANS}:span_f1_macro", _TAGS),
+    "span-precision": (f"{_OF_SPANS}:span_precision", _TAGS),
+    "span-precision-macro": (f"{_OF_SPANS}:span_precision_macro", _TAGS),
+    "span-recall": (f"{_OF_SPANS}:span_recall", _TAGS),
+    "span-recall-macro": (f"{_OF_SPANS}:span_recall_macro", _TAGS),
     "spearman-corrcoef": (f"{_OF_NUMBERS}:spearman_corrcoef", _NUMBER),
     "specificity": (f"{_OF_LABELS}:specificity", _ONE + _SEVERAL),
     "top-3-accuracy": (f"{_OF_LABELS}:top_3_accuracy", _ONE),

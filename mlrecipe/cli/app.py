@@ -69,6 +69,7 @@ GROUPS = {
     "find": {"lr": "find:lr", "batch-size": "find:batch_size"},
     "runs": {
         "list": "runs:list_",
+        "show": "outcome:show",
         "rm": "runs:rm",
     },
     "score": {"glue": "score:glue"},

@@ -11,13 +11,14 @@ from typing import Any
 from mlrecipe.cli import render, reported
 from mlrecipe.cli.session import Session
 from mlrecipe.recipe.project import shown
+from mlrecipe.runs import loading
 from mlrecipe.runs.run import Run
 
 _LINES = 40
 """Lines of a command that goes well, in all; the tables of a test take what is left of them."""
 
 _REPORT = "report"
-"""How the line of a test's report begins, unless its tables are not shown above it."""
+"""How the line of a test's report begins; where its tables do not fit it says how to see them instead."""
 
 
 def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
@@ -33,7 +34,8 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     following = _next(runs[-1], session)
     places += [("next", following)] if following else []
     if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
-        places = [("classes" if name == _REPORT else name, place) for name, place in places]
+        tables = ("tables", f"mlrecipe runs show {runs[-1].id}")
+        places = [tables if name == _REPORT else (name, place) for name, place in places]
     render.out()
     for line in render.columns(places):
         render.out(line)
@@ -60,7 +62,8 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
     is_module = "batch_fill" not in facts
     if not is_module:
         speed += f", batches {facts['batch_fill']:.0%} full"
-    kind = "" if is_module else " (a Hugging Face model folder)"
+    is_theirs = loading.kind_of(run.folder / "checkpoints" / "best") == "transformers"
+    kind = " (a Hugging Face model folder)" if is_theirs and not is_module else ""
     return [
         ("trained", f"{facts['stopped']} in {render.duration(facts['seconds'])}, {speed}"),
         ("run", folder),

@@ -92,8 +92,7 @@ def model(
     place = shown(done.folder, here=Path.cwd())
     render.out()
     render.out(f"exported checkpoint {checkpoint} of run {chosen.id} to {place}")
-    loads = f"AutoModelForSequenceClassification.from_pretrained({str(place)!r})"
-    render.out(f"  {loads}" if done.is_plain else "  it loads with PEFT, as its README.md says")
+    render.out(f"  {done.loads.replace(str(done.folder), str(place))}")
 
 
 def hub(

@@ -23,7 +23,11 @@ def new(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option("--from", metavar="TABLE", help="Your own table: CSV, TSV or JSON Lines."),
+        typer.Option(
+            "--from",
+            metavar="TABLE",
+            help="Your own table (CSV, TSV, JSON Lines), or words with tags (CoNLL).",
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the experiment.")] = None,
 ) -> None:

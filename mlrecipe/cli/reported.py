@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
-from mlrecipe.cli import render
+from mlrecipe.cli import render, tagged
+from mlrecipe.cli.ranking import short, worst
 from mlrecipe.runs.run import Run
 
 FILE = "report.json"
@@ -18,9 +18,6 @@ _RATES = ("precision", "recall", "f1")
 _MEANS = ("macro", "weighted", "micro")
 _LEAST = 4
 """Lines of the smallest table, with the empty one above it."""
-
-_WIDTH = 24
-"""Characters of a label that are shown."""
 
 
 def show(run: Run, *, lines: int) -> bool:
@@ -34,22 +31,33 @@ def show(run: Run, *, lines: int) -> bool:
         return True
     is_all = True
     splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
-    parts = [part for part in _parts(splits) if part[1]["labelled"]]
+    parts = [part for part in _parts(splits) if part[1]["labelled"] or _is_tagged(part[1])]
     for number, (title, facts) in enumerate(parts):
         room = lines // (len(parts) - number)
         room = max(room, min(lines, _LEAST))
-        table = _table(title, facts, lines=room - 1)
-        if not table:
-            is_all = is_all and "classes" not in facts
-            continue
-        render.out()
-        render.grid(table[0], table[1:])
-        lines -= len(table) + 1
-        if "calibration" in facts and len(table) + 1 < room:
-            error = facts["calibration"]["error"]
-            render.out(f"  calibration error {error:.4f}: confidence against accuracy in 15 bins")
-            lines -= 1
+        used = (tagged.show if _is_tagged(facts) else _show)(title, facts, lines=room)
+        is_all = is_all and bool(used or "classes" not in facts)
+        lines -= used
     return is_all
+
+
+def _is_tagged(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["kind"] == tagged.KIND)
+
+
+def _show(title: str, facts: Mapping[str, Any], *, lines: int) -> int:
+    """Print the table of one part, where there is room, with an empty line above; how many lines it took."""
+    table = _table(title, facts, lines=lines - 1)
+    if not table:
+        return 0
+    render.out()
+    render.grid(table[0], table[1:])
+    used = len(table) + 1
+    if "calibration" in facts and used < lines:
+        error = facts["calibration"]["error"]
+        render.out(f"  calibration error {error:.4f}: confidence against accuracy in 15 bins")
+        used += 1
+    return used
 
 
 def _parts(splits: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -59,8 +67,11 @@ def _parts(splits: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
         if "outputs" not in facts:
             yield start, facts
             continue
+        whole, first = facts.get("exact_match"), next(iter(facts["outputs"]))
         for output, inner in facts["outputs"].items():
-            yield f"{start} {output}".strip(), inner
+            is_frame = _is_tagged(inner) and whole is not None
+            found = {**inner, "frames": (whole, short(first))} if is_frame else inner
+            yield f"{start} {output}".strip(), found
 
 
 def _table(title: str, facts: Mapping[str, Any], *, lines: int) -> list[list[str]]:
@@ -68,7 +79,7 @@ def _table(title: str, facts: Mapping[str, Any], *, lines: int) -> list[list[str
     if facts["kind"] == "regression":
         return _numbers(title, facts) if lines > 1 else []
     labels = list(facts["classes"])
-    shown = labels if len(labels) < lines else _worst(facts["classes"], max(lines - 2, 0))
+    shown = labels if len(labels) < lines else worst(facts["classes"], max(lines - 2, 0))
     if not shown:
         return []
     header, rows = _classes(facts, shown)
@@ -96,7 +107,7 @@ def _classes(facts: Mapping[str, Any], labels: Sequence[str]) -> tuple[list[str]
     for label in labels:
         one = facts["classes"][label]
         rates = [f"{one[rate]:.4f}" for rate in _RATES]
-        rows.append([_short(label), *rates, f"{one['rows']:,}"])
+        rows.append([short(label), *rates, f"{one['rows']:,}"])
     return ["label", *_RATES, "rows"], rows
 
 
@@ -111,7 +122,7 @@ def _with_confusion(
         [f"{facts['confusion'].get(label, {}).get(other, 0):,}" for other in labels]
         for label in labels
     ]
-    named = [f"→ {_short(label)}" for label in labels]
+    named = [f"→ {short(label)}" for label in labels]
     wide = [[*row, *counts] for row, counts in zip(rows, cells, strict=True)]
     if _fits([[*header, *named], *wide]):
         return [*header, *named], wide
@@ -125,15 +136,3 @@ def _with_confusion(
 def _fits(table: Sequence[Sequence[str]]) -> bool:
     widths = [max(map(len, column)) + 2 for column in zip(*table, strict=True)]
     return sum(widths) <= max(shutil.get_terminal_size((120, 24)).columns, 80)
-
-
-def _worst(classes: Mapping[str, Mapping[str, float]], count: int) -> list[str]:
-    """The labels of the lowest F1 that there are rows of, in their order."""
-    there = [label for label, one in classes.items() if one["rows"]]
-    worst = set(islice(sorted(there, key=lambda label: classes[label]["f1"]), count))
-    return [label for label in classes if label in worst]
-
-
-def _short(label: str) -> str:
-    text = render.visible(label)
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

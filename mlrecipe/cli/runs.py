@@ -29,7 +29,7 @@ _STAGES = ("train", "test", "repeat")
 
 
 def runs(ctx: typer.Context) -> None:
-    """List the runs of this project, and remove some.
+    """List the runs of this project, show what came of one, and remove some.
 
     Example: mlrecipe runs list
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mlrecipe.cli.session import Session
 from mlrecipe.code.catalog import Catalog
@@ -10,23 +10,24 @@ from mlrecipe.errors import Problem, RecipeError, RequestError
 from mlrecipe.graph.graph import check_paths
 from mlrecipe.interfaces import Fingerprint
 from mlrecipe.pipeline.request import Request
+from mlrecipe.recipe.compose import compose
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
-from mlrecipe.runs.manifest import RECIPE, inputs_of
+from mlrecipe.runs.manifest import RECIPE, inputs_of, overrides_of
 from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.training import checks
 
 
 def check_overrides(overrides: Overrides) -> None:
-    """What a model was trained with is not changed by testing it.
+    """What a model was trained with is not changed by testing it; what is picked says which run is meant.
 
     Raises:
         RequestError: something else than [test] is overridden.
     """
     for text in overrides.typed:
-        if not text.startswith(("--set test.", "--unset test.")):
+        if not text.startswith(("--set test.", "--unset test.", "--pick ")):
             raise RequestError(
                 f"{text}: a test uses the recipe that its run was trained with; "
                 "only keys of [test] can be changed"
@@ -71,25 +72,62 @@ def kept(session: Session, request: Request, parent: Run) -> Mapping[str, Record
     return {name: record for name, record in found.items() if record is not None}
 
 
-def choose(session: Session, run_id: str | None) -> Run:
+def choose(session: Session, run_id: str | None, picks: Sequence[str] = ()) -> Run:
     """The train run to test: the one named, or the recipe's newest that is finished.
+
+    Args:
+        session: of the recipe.
+        run_id: names a run.
+        picks: each as `--pick` has it; only runs of these variants are looked at.
 
     Raises:
         RequestError: there is none, for metrics of an untrained model are never given; or it is no run
             of this recipe.
+        RecipeError: a variant that is picked is not there.
     """
     if run_id is not None:
+        if picks:
+            message = "--run names the run, and --pick would choose another"
+            raise RequestError(message, hint="leave one of them out")
         return _named(session, run_id)
     name = session.path.relative_to(session.project).as_posix()
-    found = running.newest(session.project, stage="train", recipe=name)
-    if found is None:
-        others = [r for r in running.every(session.project) if r.facts.get("recipe") == name]
-        why = f"; its newest run, {others[0].id}, is {others[0].status}" if others else ""
-        raise RequestError(
-            f"{session.shown} has no finished train run to test{why}",
-            hint=f"train it first: mlrecipe train {session.shown}",
-        )
-    return found
+    _check_picks(session, picks)
+    wanted = dict(_pair(text) for text in picks)
+    mine = [run for run in running.every(session.project) if run.facts.get("recipe") == name]
+    for run in mine:
+        if (run.facts.get("stage"), run.status) == ("train", "finished") and _has(
+            session, run, wanted
+        ):
+            return run
+    why = f"; its newest run, {mine[0].id}, is {mine[0].status}" if mine and not picks else ""
+    options = "".join(f" --pick {text}" for text in picks)
+    raise RequestError(
+        f"{session.shown} has no finished train run{f' with{options}' if picks else ''} to test{why}",
+        hint=f"train it first: mlrecipe train {session.shown}{options}",
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    group, _, option = text.partition("=")
+    return group, option
+
+
+def _check_picks(session: Session, picks: Sequence[str]) -> None:
+    """Raise for variants that the recipe does not have."""
+    if not picks:
+        return
+    problems = compose(session.path, picks, here=session.here, project=session.project).problems
+    wrong = [problem for problem in problems if (problem.file or "").startswith("--pick")]
+    if wrong:
+        raise RecipeError(wrong, subject=session.shown)
+
+
+def _has(session: Session, run: Run, wanted: Mapping[str, str]) -> bool:
+    """Whether a run was one of these variants, by what was picked on its command line and in the recipe."""
+    if not wanted:
+        return True
+    then = session.groups(Overrides(picks=overrides_of(run).picks))
+    return all(group in then and then[group].picked == option for group, option in wanted.items())
 
 
 def among(session: Session, run: Run) -> str:

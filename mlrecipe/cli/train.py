@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -109,11 +110,14 @@ def test(
 ) -> None:
     """Test the newest finished train run of a recipe, with that run's own recipe.
 
-    Example: mlrecipe test imdb.toml
+    With --pick, the newest of those variants.
+
+    Examples: mlrecipe test imdb.toml; mlrecipe test glue --pick task=rte
     """
     tested.check_overrides(overrides)
     session = Session.of(recipe)
-    parent = tested.choose(session, run_id)
+    parent = tested.choose(session, run_id, overrides.picks)
+    overrides = replace(overrides, picks=())  # its own recipe has no variants any more
     if run_id is None and (said := tested.among(session, parent)):
         _say(ctx.obj, f"test: {said}")
     request, records = _request_of(session, parent, overrides, ctx.obj)

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.kinds import Kind
-from mlrecipe.columns import may_have_label
+from mlrecipe.columns import may_have_label, may_have_tags
 from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.graph.headers import Headers
 from mlrecipe.graph.known import Known, union
@@ -26,14 +26,16 @@ from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as Registered
 
 _UNKNOWN = Known()
-_NEEDED = dict.fromkeys(
-    (
-        "multi-label-classification", "multi-output-classification", "text-classification",
-        "text-regression",
-    ),
-    "input_ids",
+_OF_TEXTS = (
+    "multi-label-classification", "multi-output-classification", "text-classification",
+    "text-regression",
 )  # fmt: skip
-"""Built-in task → the column that it takes beside those that its parameters name."""
+_OF_WORDS = ("intent-and-slots", "token-classification")
+_NEEDED = {
+    **dict.fromkeys(_OF_TEXTS, ("input_ids", "tokenize")),
+    **dict.fromkeys(_OF_WORDS, ("word_starts", "tokenize-words")),
+}
+"""Built-in task → the column that it takes beside those that its parameters name, and the op that gives it."""
 
 
 def check(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
@@ -224,16 +226,20 @@ class _Foresight:
             any(look.check_column(below, text, each.rows) for each in learnt)
         if _is_detected(params):
             any(look.check_any(("label",), "the label", may_have_label, e.rows) for e in learnt)
+        if params.get("tags", "") is None:
+            any(look.check_any(("tags",), "the tags", may_have_tags, e.rows) for e in learnt)
         self.problems += look.problems
         self._check_needed(task["use"], used)
 
     def _check_needed(self, task: str, used: list[_Used]) -> None:
-        needed = _NEEDED.get(task)
+        if task not in _NEEDED:
+            return
+        needed, op = _NEEDED[task]
         for each in used:
             columns = each.rows.union
-            if needed is not None and columns is not None and needed not in columns:
+            if columns is not None and needed not in columns:
                 what = f"no column {needed!r} in {each.rows.place}, and task {task!r} needs it"
-                message = f"{what}; take the output of an op `tokenize`"
+                message = f"{what}; take the output of an op `{op}`"
                 self.problems.append(self._tree.problem(each.source, message))
                 return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.kinds import Kind
 from mlrecipe.code.signatures import FILLED, RESERVED, Signature
 from mlrecipe.errors import Problem, did_you_mean, suggest
-from mlrecipe.graph.headers import Headers
+from mlrecipe.graph import externals
+from mlrecipe.graph.headers import FORMATS, Headers, ending
 from mlrecipe.graph.known import Known
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
@@ -43,6 +45,16 @@ class Look:
     problems: list[Problem] = field(default_factory=list)
     is_shaken: bool = False
     """Whether it is not known any more what comes out."""
+
+    def paths(self, key: str, value: Any) -> list[str]:
+        """The data files that a value of the parameter names; none where one cannot be read."""
+        found: list[str] = []
+        for external in externals.resolve(value, self.signature.params[key].kind, self.base)[1]:
+            if external.problem:
+                return []
+            is_folder = os.path.isdir(external.path)
+            found += [p for _, p in external.files if not is_folder or ending(p) in FORMATS]
+        return sorted(found)
 
     def names(self, key: str) -> list[str]:
         """The texts that a parameter holds: it alone, the items of a list, the keys of a table."""

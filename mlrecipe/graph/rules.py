@@ -6,21 +6,20 @@ against each other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mlrecipe import glue
-from mlrecipe.columns import may_have_pairs, may_have_texts
+from mlrecipe.columns import may_have_pairs, may_have_texts, may_have_words
 from mlrecipe.errors import DataError
-from mlrecipe.graph import externals, headers
-from mlrecipe.graph.headers import FORMATS, Columns, Layout
+from mlrecipe.graph import externals, headers, tagged
+from mlrecipe.graph.headers import Columns, Layout
 from mlrecipe.graph.known import Known, union
 from mlrecipe.graph.look import Look
 
 _TOKENS = ("input_ids", "token_type_ids", "truncated")
+_WORDS = ("input_ids", "windows", "word_starts", "word_lengths", "truncated")
 
 
 def _load_files(look: Look) -> Known:
@@ -32,7 +31,7 @@ def _load_files(look: Look) -> Known:
         columns=None if given["header"] or columns is None else tuple(columns),
     )
     tables = {
-        split: look.headers.of_files(_paths(look, split, value), layout)
+        split: look.headers.of_files(look.paths(_key(look, split), value), layout)
         for split, value in named.items()
         if value is not None
     }
@@ -45,16 +44,9 @@ def _load_files(look: Look) -> Known:
     return kept.each(lambda there: _with(there, own))
 
 
-def _paths(look: Look, split: str, value: Any) -> list[str]:
-    """The files that are read for a split; none where one cannot be read."""
-    key = split if split in look.signature.params else "files"
-    paths: list[str] = []
-    for external in externals.resolve(value, look.signature.params[key].kind, look.base)[1]:
-        if external.problem:
-            return []
-        is_folder = os.path.isdir(external.path)
-        paths += [p for _, p in external.files if not is_folder or headers.ending(p) in FORMATS]
-    return sorted(paths)
+def _key(look: Look, split: str) -> str:
+    """The parameter that names the files of a split."""
+    return split if split in look.signature.params else "files"
 
 
 def _load_dataset(look: Look) -> Known:
@@ -143,6 +135,11 @@ def _map_labels(look: Look, data: Known) -> Known:
     return data.each(lambda own: _with(own, target) if own and column in own else own)
 
 
+def _convert_tags(look: Look, data: Known) -> Known:
+    look.check_columns("column", data)
+    return data
+
+
 def _tokenize(look: Look, data: Known) -> Known:
     given = look.params
     look.check_numbers("max_length", lambda number: _below(number, 1))
@@ -159,6 +156,23 @@ def _tokenize(look: Look, data: Known) -> Known:
     def encoded(own: Columns) -> Columns:
         kept = own if given["keep"] is None else given["keep"]
         return None if kept is None else tuple(dict.fromkeys([*kept, *new]))
+
+    return data.each(encoded)
+
+
+def _tokenize_words(look: Look, data: Known) -> Known:
+    look.check_numbers("max_length", lambda number: _below(number, 1))
+    look.check_numbers("stride", lambda number: _below(number, 0))
+    for key in ("words", "keep"):
+        look.check_every(key, data)
+    if look.params["words"] is None:
+        parts = [data.only([split]) for split in data.splits or ()] or [data]
+        any(look.check_any(("words",), "the words", may_have_words, part) for part in parts)
+    kept = look.params["keep"]
+
+    def encoded(own: Columns) -> Columns:
+        left = own if kept is None else kept
+        return None if left is None else tuple(dict.fromkeys([*left, *_WORDS]))
 
     return data.each(encoded)
 
@@ -197,10 +211,13 @@ def _breakpoint(look: Look, data: Known) -> Known:
 
 
 RULES: Mapping[str, Callable[..., Known]] = {
-    "breakpoint": _breakpoint, "concat": _concat, "deduplicate": _deduplicate, "filter": _filter,
-    "load-dataset": _load_dataset, "load-files": _load_files, "load-glue": _load_glue,
+    "breakpoint": _breakpoint, "concat": _concat, "convert-tags": _convert_tags,
+    "deduplicate": _deduplicate, "filter": _filter,
+    "load-conll": tagged.load_conll, "load-slots": tagged.load_slots, "load-tagged": tagged.load_tagged,
+    "load-tokens": tagged.load_tokens, "load-dataset": _load_dataset, "load-files": _load_files,
+    "load-glue": _load_glue,
     "map-labels": _map_labels, "rename": _rename, "select": _select, "shuffle": _shuffle, "split": _split,
-    "statistics": _statistics, "tokenize": _tokenize,
+    "statistics": _statistics, "tokenize": _tokenize, "tokenize-words": _tokenize_words,
 }  # fmt: skip
 """Built-in op → its rule: takes a look at the node and what is known of each input."""
 

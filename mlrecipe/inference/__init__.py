@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlrecipe.inference.files import Predicted as Predicted
     from mlrecipe.inference.files import predict_file as predict_file
+    from mlrecipe.inference.loading import load as load
     from mlrecipe.inference.predictor import Predictor as Predictor
+    from mlrecipe.inference.tables import TablePredictor as TablePredictor
 
-_PLACES = {"Predicted": "files", "predict_file": "files", "Predictor": "predictor"}
+_PLACES = {
+    "Predicted": "files", "predict_file": "files", "load": "loading", "Predictor": "predictor",
+    "TablePredictor": "tables",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -65,14 +65,7 @@ class Shape:
 
     def check(self, known: Iterable[str]) -> None:
         """Raise if the input has a column of one of these names."""
-        taken = sorted(set(self.names()) & set(known))
-        if taken:
-            listed = ", ".join(map(repr, taken[:5])) + (", …" if len(taken) > 5 else "")
-            raise RequestError(
-                f"the input has {'a column' if len(taken) == 1 else 'columns'} {listed} already",
-                key="--input",
-                hint="put something before the names of the new ones, such as --prefix model_",
-            )
+        check_names(self.names(), known)
 
     def columns(self, scores: Scores, *, start: int) -> dict[str, pa.Array]:
         """The new columns for rows of scores, (rows, labels), the first of which has this number."""
@@ -127,6 +120,18 @@ class Shape:
         )
         ends = pa.array(np.arange(len(scores) + 1, dtype=np.int32) * np.int32(top))
         return {f"top{part.suffix}": pa.ListArray.from_arrays(ends, pairs)}
+
+
+def check_names(new: Iterable[str], known: Iterable[str]) -> None:
+    """Raise if the input has a column of one of the new names."""
+    taken = sorted(set(new) & set(known))
+    if taken:
+        listed = ", ".join(map(repr, taken[:5])) + (", …" if len(taken) > 5 else "")
+        raise RequestError(
+            f"the input has {'a column' if len(taken) == 1 else 'columns'} {listed} already",
+            key="--input",
+            hint="put something before the names of the new ones, such as --prefix model_",
+        )
 
 
 def shortest(scores: Scores) -> Scores:

@@ -13,12 +13,11 @@ from mlrecipe import events
 from mlrecipe.builtin.ops._delimited import Layout
 from mlrecipe.builtin.ops._files import Source
 from mlrecipe.errors import DataError, RequestError
-from mlrecipe.inference import answers, reading, writing
-from mlrecipe.inference.predictor import Precision, Predictor
+from mlrecipe.inference import loading, reading, writing
+from mlrecipe.inference.passes import Precision
 from mlrecipe.inference.reading import Piece
-from mlrecipe.inference.requests import run_of
+from mlrecipe.inference.tables import Added, TablePredictor
 from mlrecipe.pipeline.request import Request
-from mlrecipe.recipe.project import project_of
 from mlrecipe.runs.run import Run
 
 _LOOKED_AT = 1000
@@ -65,8 +64,10 @@ def predict_file(  # noqa: PLR0913 - each is an option of the command
     """Predict every row of a file; the output has its rows and columns in their order, and new columns.
 
     Args:
-        run: a train run: its folder, or its id within the project here.
-        input: CSV, TSV, JSON, JSON Lines, Parquet or Arrow, which may be compressed; `-` is standard input.
+        run: a train run: its folder, or its id within the project here; or a folder that `mlrecipe export
+            model` has written.
+        input: CSV, TSV, JSON, JSON Lines, Parquet, Arrow, or `.txt` with a text a line, which may be
+            compressed; `-` is standard input.
         output: CSV, TSV, JSON Lines or Parquet; `-` is standard output, in the
             input's format.
         checkpoint: `best`, `last` or another that the run has kept.
@@ -85,17 +86,21 @@ def predict_file(  # noqa: PLR0913 - each is an option of the command
             or written as asked.
         TrainingError: the checkpoint is damaged, or its scores are not finite.
     """
-    found = run if isinstance(run, Run) else run_of(str(run), project=project_of(Path.cwd()))
     files = sources(str(input), str(output), format=format, overwrite=overwrite)
-    predictor = Predictor.of_run(
-        found, checkpoint=checkpoint, batch_size=batch_size, precision=precision, request=request
-    )
-    shape = answers.Shape(
-        head=predictor.head, top=top, prefix=prefix, is_flat=files[1].format in writing.FLAT,
-        separator=predictor.separator if files[1].format in writing.FLAT else None,
+    if isinstance(run, Run):
+        predictor = TablePredictor.of_run(
+            run, checkpoint=checkpoint, batch_size=batch_size, precision=precision, request=request
+        )
+    else:
+        predictor, _ = loading.opened(
+            run, checkpoint=checkpoint, batch_size=batch_size, precision=precision
+        )
+    added = Added(
+        top=top, prefix=prefix, is_flat=files[1].format in writing.FLAT,
+        is_exact=files[1].format == "parquet",
     )  # fmt: skip
-    layout = _layout(predictor, delimiter, columns)
-    return _predict(predictor, shape, *files, name=str(output), layout=layout, overwrite=overwrite)
+    layout = _layout(predictor, files[0], delimiter, columns)
+    return _predict(predictor, added, *files, name=str(output), layout=layout, overwrite=overwrite)
 
 
 def sources(
@@ -135,6 +140,16 @@ def _tell_of_quotes(piece: Piece, read: Source, layout: Layout, origin: Mapping[
         events.emit(events.Note(text, "warning"))
 
 
+def _tell_of_tabs(piece: Piece, read: Source) -> None:
+    """Warn where a text file looks like a table."""
+    if piece.start or read.format != "txt":
+        return
+    lines = piece.table.column(0).slice(0, _LOOKED_AT).to_pylist()
+    if lines and sum("\t" in line for line in lines) > len(lines) / 2:
+        text = f"most lines of {read.path.name} have tabs, and each line is read as one text"
+        events.emit(events.Note(f"{text}; as a table: --format tsv", "warning"))
+
+
 def _is_wrapped(cells: Sequence[str]) -> bool:
     """Whether at least half of the cells that are not empty are in double quotes."""
     some = [cell for cell in cells if cell]
@@ -148,9 +163,14 @@ def _hint(error: DataError) -> str | None:
     return "mend the file, or see --delimiter and --columns" if is_theirs else error.hint
 
 
-def _layout(predictor: Predictor, delimiter: str | None, columns: Sequence[str] | None) -> Layout:
+def _layout(
+    predictor: TablePredictor, read: Source, delimiter: str | None, columns: Sequence[str] | None
+) -> Layout:
     """How cells are written: as in the files of the training, unless it is said otherwise."""
     own = predictor.origin
+    if read.format == "txt":
+        named = columns or predictor.text_columns[:1] or (reading.TEXT,)
+        return Layout(encoding=own.get("encoding", "utf-8"), columns=tuple(named))
     return Layout(
         delimiter=delimiter or own.get("delimiter"), quoting=own.get("quoting"),
         encoding=own.get("encoding", "utf-8"), header=columns is None,
@@ -159,11 +179,10 @@ def _layout(predictor: Predictor, delimiter: str | None, columns: Sequence[str] 
 
 
 def _predict(
-    predictor: Predictor, shape: answers.Shape, read: Source, written: Source, *, name: str,
+    predictor: TablePredictor, added: Added, read: Source, written: Source, *, name: str,
     layout: Layout, overwrite: bool,
 ) -> Predicted:  # fmt: skip
     predictor.total = reading.count_of(read)
-    exact = written.format == "parquet"
     named = "standard input" if read.path == reading.STDIN else read.name
     events.emit(events.StageStarted("predict", f"rows of {named}"))
     started = time.perf_counter()
@@ -172,10 +191,8 @@ def _predict(
         with writing.writing(written, name, overwrite=overwrite, delimiter=mark) as writer:
             for piece in reading.pieces(read, layout):
                 _tell_of_quotes(piece, read, layout, predictor.origin)
-                shape.check(piece.table.column_names)
-                scores = predictor.scores(piece)
-                shown = scores if exact else answers.shortest(scores)
-                writer.write(piece, shape.columns(shown, start=piece.start))
+                _tell_of_tabs(piece, read)
+                writer.write(piece, predictor.columns(piece, added))
     except DataError as error:  # of the readers, which blame a file
         raise RequestError(error.message, key=error.key, hint=_hint(error)) from error
     counts = predictor.counts

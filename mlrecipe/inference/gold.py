@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from datasets import Dataset
 from torch import Tensor
+from torchmetrics import Metric
 
 from mlrecipe.errors import DataError
 from mlrecipe.inference.replay import SPLIT, of_input
@@ -21,7 +22,7 @@ class Gold:
 
         self._task = task
         self._head = head
-        self._meters = task.meters(head)
+        self._meters: Mapping[str, Metric] | None = None
         self._is_open = True
         self._rows = 0
 
@@ -46,14 +47,20 @@ class Gold:
         self._is_open, self.reason = False, reason
         return None
 
+    def close(self) -> None:
+        """Look at no labels, whatever comes."""
+        self._is_open = False
+
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Count rows, in the order of the file."""
         self._rows += len(targets)
+        if self._meters is None:
+            self._meters = self._task.meters(self._head)
         for meter in self._meters.values():
             meter.update(scores, targets)
 
     def metrics(self) -> Mapping[str, float]:
         """Metrics by name; none where a row had no label."""
-        if not self._is_open or not self._rows:
+        if not self._is_open or self._meters is None:
             return {}
         return {name: float(meter.compute()) for name, meter in self._meters.items()}

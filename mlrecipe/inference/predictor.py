@@ -1,309 +1,155 @@
-"""Predictors: a trained model, and the preparation of its rows, for any number of new rows."""
+"""Predictor: a trained model for scripts, from texts, words or rows to answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Literal
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import torch
-from datasets import Dataset, Features
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from mlrecipe import columns, events, plugins
-from mlrecipe.builtin.ops import _reading
-from mlrecipe.errors import DataError, RequestError, TrainingError, did_you_mean
-from mlrecipe.inference import answers
-from mlrecipe.inference.gold import Gold
-from mlrecipe.inference.reading import Piece, Types
-from mlrecipe.inference.replay import SPLIT, Missing, Replay, of_input
-from mlrecipe.inference.requests import request_of
-from mlrecipe.inference.routes import routes
-from mlrecipe.interfaces import Head, Predicting, Task
-from mlrecipe.pipeline import changed, stages
-from mlrecipe.pipeline.request import Request
-from mlrecipe.runs import manifest
-from mlrecipe.runs.run import Run
-from mlrecipe.training.batching.rows import Rows
-from mlrecipe.training.keeping.records import read_record
-from mlrecipe.training.settling import of_head
+from mlrecipe.errors import RequestError
+from mlrecipe.inference import items, tagged
+from mlrecipe.inference.hearing import heard
+from mlrecipe.inference.items import Item, Taking
+from mlrecipe.inference.reading import ROWS, Piece
+from mlrecipe.inference.replies import Answer, Labels, Number, Outputs
+from mlrecipe.inference.tables import TablePredictor
+from mlrecipe.interfaces import Head, Predicting
+from mlrecipe.training.predictions import parts
 
-Precision = Literal["fp32", "bf16"]
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a predictor has seen."""
-
-    rows: int = 0
-    blank: int = 0
-    """Rows without any text, which were predicted as empty ones."""
-
-    truncated: int = 0
-    """Rows of which tokens were cut off."""
+One = str | Mapping[str, Any] | tuple[str, str]
+"""One item: a text, a row by its columns, or two texts that belong together."""
 
 
 class Predictor:
-    """Predicts rows as the run's own recipe would have prepared and tested them."""
+    """Predicts with one trained model; any number of them live side by side.
 
-    def __init__(
-        self, *, task: Task, network: nn.Module, head: Head, ways: Sequence[Replay],
-        batch_size: int = 64, device: torch.device | None = None, precision: Precision = "fp32",
-        origin: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
-        """Predict with a network.
+    Made by `mlrecipe.load`. Threads may share it: their items go through the model one call at a time.
+    """
 
-        Args:
-            task: whose inputs and scores they are.
-            network: with its weights.
-            head: what it puts out.
-            ways: how rows are prepared; the first whose columns the input has is taken.
-            batch_size: rows that the network takes at once.
-            device: where it computes.
-            precision: in what it computes.
-            origin: what the op was given that read the files of the training, such as `types`.
-        """
-        self.head = head
-        self.total: int | None = None
-        """Rows that there will be in all, where that is known."""
+    def __init__(self, tables: TablePredictor, *, name: str) -> None:
+        """Predict with what predicts tables; `name` is what it is shown by."""
+        self._tables = tables
+        self._name = name
+        self._lock = threading.Lock()
+        if isinstance(tables.task, Predicting):
+            tables.gold.close()
 
-        self.counts = Counts()
-        self.gold = Gold(task, head)
-        self._task = task
-        self._device = device or torch.device("cpu")
-        self._network = network.to(self._device).eval()
-        self._ways = list(ways)
-        self._way: Replay | None = None
-        self._batch_size = batch_size
-        self._precision = precision
-        self.origin = origin or {}
-        """What the op was given that read the files of the training."""
-
-        self._types = Types(self.origin.get("types"))
-
-    @classmethod
-    def of_run(
-        cls, run: Run, *, checkpoint: str = "best", batch_size: int | None = None,
-        precision: Precision = "fp32", request: Request | None = None,
-    ) -> Predictor:  # fmt: skip
-        """The predictor of a train run's checkpoint.
-
-        Raises:
-            RequestError: the run's recipe prepares rows in a way that cannot be done to new ones, or
-                it has no such checkpoint.
-            TrainingError: the checkpoint is damaged.
-        """
-        request = request or request_of(run)
-        recipe = request.loaded.recipe
-        assert recipe.task is not None and recipe.model is not None  # noqa: PT018 (it was trained)
-        weights = run.checkpoint(checkpoint)
-        node = recipe.train.data.partition(".")[0]
-        found = routes(request.graph, node)
-        changed.tell(run, chain.from_iterable(found), project=request.loaded.project)
-        plugins.load(request.catalog.plugins, project=request.loaded.project)
-        head = read_record(weights).head
-        model = stages.make(request, "model", recipe.model)
-        return cls(
-            task=of_head(stages.make(request, "task", recipe.task), head),
-            network=model.load(weights), head=head,
-            ways=[Replay(way, request, weights, trained=_trained(run)) for way in found],
-            batch_size=batch_size or recipe.test.batch_size, precision=precision,
-            device=_device(recipe.train.trainer), origin=_origin(request, node),
-        )  # fmt: skip
+    def __repr__(self) -> str:
+        count = len(self.labels)
+        what = f"{count} labels" if count > 1 else "a number"
+        return f"<Predictor: {self.head.problem_type}, {what} ({self._name})>"
 
     @property
-    def separator(self) -> str:
-        """What is between the labels of a row that may have several, in a text."""
-        return getattr(self._task, "separator", None) or ";"
+    def head(self) -> Head:
+        """What the model puts out."""
+        return self._tables.head
 
-    def predict(self, tables: Iterable[pa.Table], *, top: int | None = None) -> Iterator[pa.Table]:
-        """For each table a table of as many rows: row, prediction, probability, probabilities.
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's labels, or tags; of several outputs `column=label`."""
+        return self.head.labels
 
-        Raises:
-            RequestError: a column is missing.
-            TrainingError: the network's scores cannot be.
-        """
-        shape = answers.Shape(head=self.head, top=top)
-        for table in tables:
-            start = self.counts.rows
-            scores = self.scores(Piece(start=start, table=table, objects=[]))
-            yield pa.table(shape.columns(scores, start=start))
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # texts, rows and pairs can be gone through, too
+        self, item: One, *, top: int | None = None, progress: bool | None = None
+    ) -> Answer: ...
+    @overload
+    def predict(
+        self, item: list[str] | Iterable[One | Sequence[str]], *, top: int | None = None,
+        progress: bool | None = None,
+    ) -> list[Answer]: ...  # fmt: skip
+    @overload
+    def predict(
+        self, item: None = None, *, tokens: Sequence[str], top: int | None = None,
+        progress: bool | None = None,
+    ) -> Answer: ...  # fmt: skip
 
-    def scores(self, piece: Piece) -> NDArray[np.float32]:
-        """The scores of some rows, shape (rows, labels); of numbers (rows, 1).
+    def predict(
+        self, item: Any = None, *, tokens: Sequence[str] | None = None, top: int | None = None,
+        progress: bool | None = None,
+    ) -> Answer | list[Answer]:  # fmt: skip
+        """The answer to one item, or those to many in their order.
 
-        Raises:
-            RequestError: a column is missing.
-            TrainingError: scores are not finite, or probabilities whose sum is not 1.
-        """
-        if self._way is None:
-            self._way = self._chosen(piece)
-        table = self._texts_filled(piece)
-        if not len(table):
-            return np.zeros((0, max(len(self.head.labels), 1)), np.float32)
-        prepared = self._way(_reading.dataset(table, piece.classes))
-        if "truncated" in prepared.column_names:
-            self.counts.truncated += sum(prepared.with_format("arrow")["truncated"].to_pylist())
-        odd = next((piece.odd[name].message for name in self.head.targets if name in piece.odd), "")
-        found = self._run(prepared, start=piece.start, refused=self._way.refused_labels or odd)
-        if wrong := answers.wrong_row(self.head, found):
-            row, why = wrong
-            raise TrainingError(f"the model's answer to row {piece.start + row} is none: {why}")
-        self.counts.rows += len(table)
-        return found
+        One item is a text; a mapping, which is a row by the columns that the training's data had, or a `text`;
+        or a tuple of two texts, where the model reads pairs. Anything else that can be gone through is many of
+        them: `["a", "b"]` is two texts, and `[["New", "York"], ["Rome"]]` two items of which the words are
+        known already. The words of one item are given as `tokens=["New", "York"]`.
 
-    def _chosen(self, piece: Piece) -> Replay:
-        """The way whose columns the input has.
+        Where words have tags, a text is split into words as the training's were, and spans say where they
+        stand in it to the character. No item is too long: long ones go through the model in windows that
+        overlap, where the recipe says `tokenize-words`; `tokenize` cuts them as in training. An empty text has
+        an answer like any other, without words it is one without tags.
 
-        Raises:
-            RequestError: it has those of none.
-        """
-        names = piece.table.column_names
-        _check_layout(piece, self.origin)
-        lacking = [way.missing(names) for way in self._ways]
-        for way, missing in zip(self._ways, lacking, strict=True):
-            if missing is None:
-                schema = Types().typed(piece).schema
-                way.detect(Features.from_arrow_schema(schema.remove_metadata()))
-                return way
-        schema = Types().typed(piece).schema.remove_metadata()
-        kinds = columns.kinds_of(Features.from_arrow_schema(schema))
-        texts = [n for n, kind in kinds.items() if kind == "text" and n not in self.head.targets]
-        raise _no_column(next(missing for missing in lacking if missing), names, texts)
-
-    def _texts_filled(self, piece: Piece) -> pa.Table:
-        """The rows with types, and with an empty text wherever one is missing.
+        Args:
+            item: one, or many.
+            tokens: the words of one, in place of it.
+            top: this many labels with their probabilities, best first, not all; of words with tags these are
+                left out unless it is given.
+            progress: whether a line on standard error tells how far it is, after two seconds; by default on a
+                terminal.
 
         Raises:
-            RequestError: what should be a text is none.
+            RequestError: an item is not what the model takes; the message says which.
+            TrainingError: the model's scores cannot be.
         """
-        assert self._way is not None
-        names = self._way.texts(piece.table.column_names)
-        try:
-            table = self._types.typed(piece, texts=names)
-        except DataError as error:
-            raise RequestError(error.message, key="--input") from error
-        blank = np.zeros(len(table), dtype=bool)
-        for name in names:
-            column = pc.fill_null(table.column(name), "")
-            table = table.set_column(table.column_names.index(name), name, column)
-            empty = pc.equal(pc.utf8_trim_whitespace(column), "")
-            blank |= np.asarray(empty.to_numpy(), dtype=bool)
-        self.counts.blank += int(blank.sum())
-        return table
+        _check_top(top, self.head)
+        if (item is None) == (tokens is None):
+            raise RequestError("give either items or `tokens`, the words of one")
+        made = items.of(item, tokens, self._taking)
+        with self._lock, heard(progress=progress):
+            self._tables.total = len(made.items)
+            answers: list[Answer] = []
+            for start in range(0, len(made.items), ROWS):
+                some = made.items[start : start + ROWS]
+                try:
+                    answers += self._answers(some, start, top)
+                except RequestError as error:  # which blames an option of the command
+                    raise RequestError(error.message, hint=error.hint) from error
+        return answers[0] if made.is_one else answers
 
-    def _run(self, prepared: Dataset, *, start: int, refused: str) -> NDArray[np.float32]:
-        gold = self.gold.encode(prepared, start=start, refused=refused)
-        try:
-            encoded = self._inputs(prepared) if gold is None else gold
-            self._task.check(self._network, encoded, split=SPLIT)
-        except DataError as error:
-            raise RequestError(of_input(error.message), hint=error.hint) from error
-        lengths = self._task.lengths(encoded)
-        rows = Rows(encoded, self._task.collate, lengths=lengths)
-        order = np.argsort(lengths, kind="stable")
-        scores: list[Tensor] = []
-        targets: list[Tensor] = []
-        for begin in range(0, len(order), self._batch_size):
-            some = order[begin : begin + self._batch_size]
-            score, target = self._forward(rows[some], is_gold=gold is not None)
-            scores.append(score)
-            targets += [] if target is None else [target]
-            events.progress(start + begin + len(some), self.total)
-        back = torch.from_numpy(np.argsort(order, kind="stable"))
-        found = torch.cat(scores)[back]
-        if gold is not None:
-            self.gold.update(found, torch.cat(targets)[back])
-        return np.asarray(found.reshape(len(order), -1).numpy(), dtype=np.float32)
+    @property
+    def _taking(self) -> Taking:
+        """What items of this model are made of."""
+        if tagged.has_tags(self.head):
+            words = self._tables.wording.column
+            return Taking(words=words, splitting=self.head.splitting or "whitespace")
+        return Taking(texts=tuple(self._tables.text_columns))
 
-    def _inputs(self, prepared: Dataset) -> Dataset:
-        if isinstance(self._task, Predicting):
-            return self._task.inputs(prepared, split=SPLIT)
-        raise RequestError(
-            f"the task {type(self._task).__name__} predicts no rows without labels: {self.gold.reason}",
-            hint="give it the methods of `mlrecipe.interfaces.Predicting`",
+    def _answers(self, some: Sequence[Item], start: int, top: int | None) -> list[Answer]:
+        piece = Piece(start=start, table=items.table(some, self._taking), objects=[])
+        if not tagged.has_tags(self.head):
+            return [_answer(self.head, row, top) for row in self._tables.scores(piece)]
+        return [
+            tagged.answer(self.head, scores, item.worded, top=top)
+            for item, scores in zip(some, self._tables.sequences(piece), strict=True)
+            if item.worded is not None
+        ]
+
+
+def _answer(head: Head, scores: NDArray[np.float32], top: int | None) -> Answer:
+    """What one row of scores says, (labels,)."""
+    if head.problem_type == "regression":
+        return Number(float(scores[0]))
+    if head.problem_type == "multi_label_classification":
+        names = tuple(n for n, p in zip(head.labels, scores, strict=True) if p > head.threshold)
+        return Labels(names, tagged.ranking(head.labels, scores, top))
+    if head.outputs:
+        return Outputs(
+            {
+                column: tagged.best(head.outputs[column], scores[places], top)
+                for column, places in parts(head).items()
+            }
         )
-
-    def _forward(
-        self, batch: Mapping[str, Tensor], *, is_gold: bool
-    ) -> tuple[Tensor, Tensor | None]:
-        """Scores and, of rows with labels, targets."""
-        given = {name: tensor.to(self._device) for name, tensor in batch.items()}
-        is_half = self._precision == "bf16"
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=is_half),
-        ):
-            if not is_gold:
-                assert isinstance(self._task, Predicting)
-                return self._task.scores(self._network, given).float().cpu(), None
-            output = self._task.step(self._network, given)
-        return output.scores.float().cpu(), output.targets.cpu()
+    return tagged.best(head.labels, scores, top)
 
 
-def _device(trainer: Mapping[str, Any]) -> torch.device:
-    """The device that the recipe's Trainer asks for, else the best there is."""
-    asked = trainer.get("accelerator", "auto")
-    if asked in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda")
-    if asked in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def _trained(run: Run) -> dict[str, dict[str, str]]:
-    """Node → column → type, of all that the model was trained on; runs of older versions do not say it."""
-    return {name: facts.get("columns", {}) for name, facts in manifest.inputs_of(run).items()}
-
-
-def _origin(request: Request, node: str) -> Mapping[str, Any]:
-    """What the recipe's first `load-files` is given."""
-    graph = request.graph.upto([node])
-    found = (n for n in graph if n.spec.use == "load-files" and not n.found.plugin)
-    return next((node.arguments for node in found), {})
-
-
-def _no_column(missing: Missing, names: Sequence[str], texts: Sequence[str]) -> RequestError:
-    """The error, with what to rename where that is plain: `texts` are the input's own columns of them."""
-    found = ", ".join(map(repr, names))
-    wanted = (missing.column, *missing.others)
-    listed = " and ".join(map(repr, wanted))
-    near = did_you_mean(missing.column, names)
-    if len(wanted) > 1:
-        hint = f"name the first and the second texts so; node {missing.node!r} reads them"
-    elif near.startswith("did"):
-        hint = near
-    elif len(texts) == 1:
-        hint = f"rename {texts[0]!r} to {listed} in the input; node {missing.node!r} reads it"
-    else:
-        hint = f"name the column with the texts so; node {missing.node!r} reads it"
-    return RequestError(
-        f"the input has no column{'s' * (len(wanted) > 1)} {listed} with texts; it has {found}",
-        key="--input",
-        hint=hint,
-    )
-
-
-def _check_layout(piece: Piece, origin: Mapping[str, Any]) -> None:
-    """Raise where the cells of CSV or TSV are apart by another character, or where the header is missing."""
-    names = piece.table.column_names
-    if not piece.is_text or not names:
+def _check_top(top: int | None, head: Head) -> None:
+    if top is None:
         return
-    mark = next((mark for mark in (";", "\t", "|", ",") if mark in names[0]), None)
-    if len(names) == 1 and mark is not None:
-        message = f"the input has one column only, {names[0]!r}"
-        raise RequestError(
-            message, key="--input", hint=f"say what is between: --delimiter {mark!r}"
-        )
-    own = origin.get("columns") or ()
-    if not origin.get("header", True) and own and not set(own) & set(names):
-        raise RequestError(
-            f"the first row names none of the columns {', '.join(own)}, and the recipe's files have no header",
-            key="--input",
-            hint=f"if this one has none either, name its columns: --columns {','.join(own)}",
-        )
+    if head.problem_type == "regression":
+        raise RequestError("a number has no labels to choose the best of", key="top")
+    if top < 1:
+        raise RequestError(f"{top!r} is not at least 1", key="top")

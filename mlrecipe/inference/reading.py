@@ -13,7 +13,8 @@ from pyarrow import parquet
 
 from mlrecipe.builtin.ops import _columnar, _delimited, _json, _types
 from mlrecipe.builtin.ops._delimited import Layout
-from mlrecipe.builtin.ops._files import COMPRESSED, FORMATS, Source
+from mlrecipe.builtin.ops._files import COMPRESSED, Source, open_text
+from mlrecipe.builtin.ops._files import FORMATS as _OF_TRAINING
 from mlrecipe.errors import DataError, RequestError, did_you_mean, suggest
 
 STANDARD = "-"
@@ -27,8 +28,14 @@ ROWS = 2048
 BYTES = 1 << 24
 """About the most text of a piece, in characters."""
 
+FORMATS = {**_OF_TRAINING, ".txt": "txt"}
+"""What the ending of a file's name says: as in training, but that a text file has one text a line."""
+
 STREAMED = ("csv", "tsv", "jsonl")
-"""Formats that can be piped."""
+"""Formats that can be piped, both ways."""
+
+TEXT = "text"
+"""What the one column of a text file is called."""
 
 _ENDINGS = f"known endings: {', '.join(FORMATS)}, each also with {', '.join(COMPRESSED)}"
 
@@ -75,10 +82,10 @@ def input_of(name: str, *, format: str | None) -> Source:
             f"no format {format!r}", key="--format", hint=did_you_mean(format, known)
         )
     if name == STANDARD:
-        if format is None or format not in STREAMED:
+        if format is None or format not in (*STREAMED, "txt"):
             message = "standard input has no name that says its format"
             message = message if format is None else f"{format} cannot be piped"
-            known_ones = ", ".join(STREAMED)
+            known_ones = ", ".join((*STREAMED, "txt"))
             raise RequestError(message, key="--input", hint=f"say it with --format: {known_ones}")
         return Source(path=STDIN, key="--input", format=format)
     path = Path(name)
@@ -118,6 +125,8 @@ def pieces(source: Source, layout: Layout) -> Iterator[Piece]:
         read = _delimited_pieces
     elif source.format in ("json", "jsonl"):
         read = _objects
+    elif source.format == "txt":
+        read = _lines
     start = 0
     for piece in read(source, layout):
         yield replace(piece, start=start)
@@ -201,9 +210,22 @@ def _objects(source: Source, layout: Layout) -> Iterator[Piece]:
         try:
             table = _json.table(source, rows, odd)
         except UnicodeEncodeError:  # half a character, such as "\ud83d" alone
-            table = _json.table(source, [_whole(row) for row in rows], odd)
+            table = _json.table(source, [whole(row) for row in rows], odd)
         known = lines if all(lines) else None
         yield Piece(start=0, table=table, objects=rows, lines=known, odd=odd)
+
+
+def _lines(source: Source, layout: Layout) -> Iterator[Piece]:
+    """Every line is a text, an empty one too."""
+    name = (layout.columns or (TEXT,))[0]
+    is_empty = True
+    with open_text(source, encoding=layout.encoding, newline="\n") as file:
+        texts = (line.removesuffix("\n").removesuffix("\r") for line in file)
+        for portion in _portions(texts, len):
+            yield Piece(start=0, table=pa.table({name: pa.array(portion, pa.string())}))
+            is_empty = False
+    if is_empty:
+        yield Piece(start=0, table=pa.table({name: pa.array([], pa.string())}))
 
 
 def _columns(source: Source, layout: Layout) -> Iterator[Piece]:
@@ -242,13 +264,13 @@ def _size(row: Mapping[str, Any]) -> int:
     return sum(len(value) for value in row.values() if isinstance(value, str | list | dict))
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """The value with `?` for every half of a character."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_whole(item) for item in value]
-    return {_whole(k): _whole(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return [whole(item) for item in value]
+    return {whole(k): whole(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _format(name: str, *, key: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import copy
-import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from datasets import Dataset, DatasetDict
 
 from mlrecipe import columns, events
-from mlrecipe.builtin.ops import _reading, _splits
+from mlrecipe.builtin.ops import _splits
+from mlrecipe.builtin.ops._kept import keeping
 from mlrecipe.errors import DataError, MlrecipeError, OpError, RequestError
 from mlrecipe.graph.graph import Node
+from mlrecipe.inference.filling import filled
+from mlrecipe.inference.requests import is_of_model
 from mlrecipe.pipeline import blame
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.deferred import reveal
@@ -26,8 +26,12 @@ from mlrecipe.registry import registries
 SPLIT = "input"
 """Name of the one split that new rows are."""
 
-_TOKENS = ("input_ids", "attention_mask", "token_type_ids", "truncated")
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
+_TOKENS = (
+    "input_ids", "attention_mask", "token_type_ids", "windows", "word_starts", "word_lengths", "truncated",
+)  # fmt: skip
+_TOKENIZING = ("tokenize", "tokenize-words")
+_OF_LABELS = ("map-labels", "convert-tags")
+_LISTS = ("list<string>", "list<large_string>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +80,35 @@ class Replay:
         """Why a column with labels was left out, where one was."""
 
         self._route = list(route)
+        # Taken now: another model's plugins may have an op of the same name.
+        self._functions = {node.name: registries["op"].get(node.spec.use) for node in self._route}
         self._request = request
         self._checkpoint = checkpoint
         self._detected: dict[str, dict[str, str]] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._recall(trained or {})
         self._said: set[str] = set()
 
     def texts(self, names: Sequence[str]) -> list[str]:
         """The columns with texts, by their names in an input with these columns, as far as they are there."""
         return [name for name in self._wanted(names) if name in names]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether an op of the project's own is on the way."""
+        return any(node.found.plugin for node in self._route)
+
+    def text_columns(self) -> list[str]:
+        """The columns with texts that are read, by their names in the input, as far as they are known."""
+        return self._wanted(())
+
+    def words(self) -> str | None:
+        """The column with words that is read, by its name in the input; None where none is."""
+        for node in self._route:
+            if node.spec.use == "tokenize-words" and not node.found.plugin:
+                detected = self._detected.get(node.name, {}).get("words", "tokens")
+                return self._origin(node.arguments.get("words") or detected, node)
+        return None
 
     def missing(self, names: Sequence[str]) -> Missing | None:
         """A column that is read and that an input with these columns lacks, where that can be told."""
@@ -94,7 +118,7 @@ class Replay:
                 return None  # it may make any column
             if node.spec.use == "rename":
                 known = {_renamed(name, node) for name in known}
-            if node.spec.use == "tokenize":
+            if node.spec.use in _TOKENIZING:
                 read = _read_by(node) or list(self._detected.get(node.name, {}).values())
                 lacking = [name for name in read if name not in known]
                 if lacking:
@@ -115,6 +139,7 @@ class Replay:
             with (
                 tempfile.TemporaryDirectory(prefix="mlrecipe-") as scratch,
                 events.listening(said.append),
+                keeping(self._kept),
             ):
                 rows = self._step(node, rows, Path(scratch))
             if len(rows) != count:
@@ -137,9 +162,9 @@ class Replay:
             return _selected(rows, given)
         if use == "rename":
             given["columns"] = {a: b for a, b in given["columns"].items() if a in rows.column_names}
-        if use == "tokenize":
+        if use in _TOKENIZING:
             rows, given = self._for_tokens(node, rows, given)
-        if use == "map-labels" and not _has_values(rows, given["column"]):
+        if use in _OF_LABELS and not _has_values(rows, given["column"]):
             return rows
         if "scratch" in node.found.signature.params:
             given["scratch"] = scratch
@@ -148,7 +173,7 @@ class Replay:
         try:
             return self._call(node, rows, given)
         except DataError as error:
-            if use != "map-labels":
+            if use not in _OF_LABELS:
                 raise RequestError(
                     f"node {node.name!r}: {of_input(error.message)}", hint=error.hint
                 ) from error
@@ -156,7 +181,7 @@ class Replay:
             return rows.remove_columns(given["column"])
 
     def _call(self, node: Node, rows: Dataset, given: Mapping[str, Any]) -> Dataset:
-        function = registries["op"].get(node.spec.use)
+        function = self._functions[node.name]
         is_split = bool(node.inputs[0].entry)
         try:
             made = function(rows if is_split else DatasetDict({SPLIT: rows}), **given)
@@ -176,39 +201,57 @@ class Replay:
     def _for_tokens(
         self, node: Node, rows: Dataset, given: dict[str, Any]
     ) -> tuple[Dataset, dict[str, Any]]:
-        """The rows without missing texts, and what `tokenize` is given for them."""
+        """The rows without missing texts or words, and what the op is given for them."""
         rows = rows.remove_columns([name for name in _TOKENS if name in rows.column_names])
-        given |= self._texts_of(node, columns.kinds_of(rows.features))
+        given |= self._found_in(node, rows.features)
         kept = given["keep"]
         given["keep"] = [name for name in kept or rows.column_names if name in rows.column_names]
-        if self._is_of_model(given["tokenizer"]):
+        if given["tokenizer"] is not None and self._is_of_model(given["tokenizer"]):
             given |= {"tokenizer": str(self._checkpoint), "revision": None}
         for name in _texts_in(given):
-            rows = _filled(rows, name)
+            rows = filled(rows, name)
         return rows, given
 
     def detect(self, features: Mapping[str, Any]) -> None:
-        """Find the columns with texts among those of the input, where the recipe leaves it to the data.
+        """Find the columns with texts or words in the input, where the recipe leaves it to the data.
 
         Raises:
-            RequestError: none is like texts, or several are.
+            RequestError: none is like them, or several are.
         """
-        kinds = columns.kinds_of(features)
         for node in self._route:
             if node.found.plugin:
                 return  # it may make any column
             if node.spec.use == "rename":
-                kinds = {_renamed(name, node): kind for name, kind in kinds.items()}
-            if node.spec.use == "tokenize":
-                self._texts_of(node, kinds)
+                features = {_renamed(name, node): feature for name, feature in features.items()}
+            if node.spec.use in _TOKENIZING:
+                self._found_in(node, features)
 
     def _recall(self, trained: Mapping[str, Mapping[str, str]]) -> None:
-        """Note the columns with texts that were found when the model was trained."""
+        """Note the columns with texts or words that were found when the model was trained."""
         for node in self._route:
             there = trained.get(node.inputs[0].node, {}) if node.inputs else {}
             if there and node.spec.use == "tokenize" and not node.found.plugin:
                 is_text = {name: kind in ("string", "large_string") for name, kind in there.items()}
                 self._texts_of(node, {n: "text" if yes else "other" for n, yes in is_text.items()})
+            if there and node.spec.use == "tokenize-words" and not node.found.plugin:
+                self._words_of(node, {n: "text" for n, kind in there.items() if kind in _LISTS})
+
+    def _found_in(self, node: Node, features: Mapping[str, Any]) -> dict[str, str]:
+        """The parameters that the recipe leaves to the data, among those that name texts or words."""
+        if node.spec.use == "tokenize":
+            return self._texts_of(node, columns.kinds_of(features))
+        return self._words_of(node, columns.lists_of(features))
+
+    def _words_of(self, node: Node, lists: Mapping[str, str]) -> dict[str, str]:
+        """The column with words, where the recipe leaves it to the data: the same one for all rows."""
+        if node.arguments["words"] is not None:
+            return {}
+        if node.name not in self._detected:
+            try:
+                self._detected[node.name] = {"words": columns.find_words(lists)}
+            except DataError as error:
+                raise RequestError(f"node {node.name!r}: {error.message}", key="--input") from error
+        return self._detected[node.name]
 
     def _texts_of(self, node: Node, kinds: Mapping[str, str]) -> dict[str, str]:
         """The columns with texts, where the recipe leaves it to the data: the same ones for all rows."""
@@ -225,17 +268,7 @@ class Replay:
         return self._detected[node.name]
 
     def _is_of_model(self, tokenizer: str) -> bool:
-        """Whether a tokenizer is the model's, so that it lies beside the weights."""
-        model = self._request.loaded.recipe.model
-        if model is None or not any((self._checkpoint / name).is_file() for name in _TOKENIZER):
-            return False
-        given = self._request.bound("model", model).values
-        named = given.get("tokenizer") or given.get("checkpoint") or given.get("config")
-        if not isinstance(named, str):
-            return False
-        base = self._request.loaded.base  # what is not there any more may stand as it was written
-        places = {os.path.normpath(base / named), os.path.normpath((base / named).parent)}
-        return tokenizer == named or os.path.normpath(base / tokenizer) in places
+        return is_of_model(tokenizer, self._request, self._checkpoint)
 
     def _wanted(self, names: Sequence[str]) -> list[str]:
         """The columns that `tokenize` reads, by their names in the input."""
@@ -261,7 +294,8 @@ def _read_by(node: Node) -> list[str]:
 
 
 def _texts_in(given: Mapping[str, Any]) -> list[str]:
-    return [given[key] for key in ("text", "text_pair") if given.get(key) is not None]
+    names = ("text", "text_pair", "words")
+    return [given[key] for key in names if given.get(key) is not None]
 
 
 def _renamed(name: str, node: Node) -> str:
@@ -278,19 +312,3 @@ def _selected(rows: Dataset, given: Mapping[str, Any]) -> Dataset:
 
 def _has_values(rows: Dataset, column: str) -> bool:
     return column in rows.column_names and _splits.column(rows, column).null_count < len(rows)
-
-
-def _filled(rows: Dataset, name: str) -> Dataset:
-    """The rows with an empty text wherever the column has none; other values stay as they are."""
-    if name not in rows.column_names:
-        return rows
-    column = _splits.column(rows, name)
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.string())
-    elif not column.null_count:
-        return rows
-    column = pc.fill_null(column, "").combine_chunks()
-    rest = rows.remove_columns(name)
-    if not rest.column_names:  # to which `datasets` cannot add a column
-        return _reading.dataset(pa.table({name: column}), {})
-    return rest.add_column(name, column).select_columns(rows.column_names)

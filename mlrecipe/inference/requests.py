@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
-from mlrecipe.errors import RecipeError, RequestError
+from mlrecipe.errors import RecipeError, RequestError, suggest
 from mlrecipe.graph import graph as graphing
 from mlrecipe.pipeline import lockfile
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.load import load
 from mlrecipe.recipe.own import is_module
-from mlrecipe.recipe.project import project_of
+from mlrecipe.recipe.project import find_recipe, project_of, shown
 from mlrecipe.runs import run as running
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.run import Run
+
+EXPORTED = "mlrecipe.json"
+"""Beside exported weights: how their rows are prepared."""
+
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
 
 
 def request_of(run: Run) -> Request:
@@ -25,18 +32,32 @@ def request_of(run: Run) -> Request:
     """
     if run.facts.get("stage") != "train":
         raise RequestError(f"run {run.id} is a {run.facts.get('stage')} run, not a train run")
-    path = run.folder / RECIPE
+    return read_request(run.folder / RECIPE, name=str(run.facts["recipe"]), of=f"run {run.id}")
+
+
+def read_request(path: Path, *, name: str, of: str) -> Request:
+    """The request of a resolved recipe, whose data need not be there.
+
+    Args:
+        path: its file.
+        name: what it is known by.
+        of: whose it is, for errors.
+
+    Raises:
+        RecipeError: it cannot be read any more, or a component of the project is gone.
+        RequestError: it is of a `LightningModule`.
+    """
     loading = load(path, here=Path.cwd())
     if loading.loaded is None or loading.problems:
         raise RecipeError(loading.problems, subject=loading.shown)
     loaded, catalog = loading.loaded, loading.catalog
     if is_module(loaded.values, catalog):
         task = loaded.values["task"]["use"]
-        message = f"the task {task!r} of run {run.id} is a LightningModule, which says nothing of new rows"
+        message = f"the task {task!r} of {of} is a LightningModule, which says nothing of new rows"
         raise RequestError(message, hint="`predict` takes models that a task and a model describe")
     request = Request(
         loaded=loaded, graph=graphing.build(loaded, catalog), catalog=catalog, tree=loading.tree,
-        here=Path.cwd(), name=str(run.facts["recipe"]),
+        here=Path.cwd(), name=name,
     )  # fmt: skip
     return request.pinned(lockfile.read(lockfile.place(path))) if request.on_hub() else request
 
@@ -53,3 +74,71 @@ def run_of(text: str, *, project: Path) -> Run:
     if run.facts.get("stage") == "test" and run.facts.get("parent"):
         return running.find(project_of(run.folder.parent), str(run.facts["parent"]))
     return run
+
+
+def choose(text: str, *, here: Path, of_recipe: Callable[[Path], Run] | None = None) -> Run:
+    """The train run that an argument means: a run's id or folder, or a recipe's newest finished one.
+
+    Args:
+        text: the argument.
+        here: where relative paths start from.
+        of_recipe: the run of the recipe at a path; by default `newest`.
+
+    Raises:
+        RequestError: there is none.
+    """
+    if running.read(here / text) is not None:
+        return run_of(str(here / text), project=project_of(here))
+    try:
+        path = find_recipe(text, here=here)
+    except RequestError as no_recipe:
+        if Path(text).suffix == ".toml":
+            raise
+        try:
+            return run_of(text, project=project_of(here))
+        except RequestError as no_run:
+            hints = (_near_folder(text, here), no_recipe.hint, no_run.hint)
+            hint = next((h for h in hints if h and h.startswith("did")), None)
+            message = f"{text!r} is neither a recipe here nor a run"
+            if "means" in no_run.message:
+                message = no_run.message
+            raise RequestError(message, hint=hint or "mlrecipe runs list shows them") from None
+    return of_recipe(path) if of_recipe is not None else newest(path, here=here)
+
+
+def _near_folder(text: str, here: Path) -> str | None:
+    """What to say where a name is near that of an exported model."""
+    folder = (here / text).parent
+    places = folder.iterdir() if folder.is_dir() else ()
+    near = suggest(Path(text).name, [p.name for p in places if (p / EXPORTED).is_file()])
+    return f"did you mean {near!r}?" if near is not None else None
+
+
+def newest(path: Path, *, here: Path) -> Run:
+    """The newest finished train run of the recipe at `path`.
+
+    Raises:
+        RequestError: there is none.
+    """
+    project = project_of(path.parent)
+    name = path.relative_to(project).as_posix()
+    found = running.newest(project, stage="train", recipe=name)
+    if found is None:
+        place = shown(path, here=here)
+        message = f"{place} has no finished train run"
+        raise RequestError(message, hint=f"train it first: mlrecipe train {place}")
+    return found
+
+
+def is_of_model(tokenizer: str, request: Request, checkpoint: Path) -> bool:
+    """Whether a tokenizer is the model's, so that it lies beside the weights."""
+    model = request.loaded.recipe.model
+    if model is None or not any((checkpoint / name).is_file() for name in _TOKENIZER):
+        return False
+    given = request.bound("model", model).values
+    named = given.get("tokenizer") or given.get("checkpoint") or given.get("config")
+    if not isinstance(named, str):
+        return False
+    base = request.loaded.base  # what is not there any more may stand as it was written
+    places = {os.path.normpath(base / named), os.path.normpath((base / named).parent)}
+    return tokenizer == named or os.path.normpath(base / tokenizer) in places

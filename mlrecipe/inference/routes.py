@@ -10,6 +10,9 @@ from mlrecipe.graph.graph import Graph, Node
 _CHOOSES = ("split", "shuffle", "deduplicate", "filter", "concat", "breakpoint")
 """Built-in ops that choose or order rows: new rows are all taken, in their order."""
 
+_OF_LABELS = ("map-labels", "convert-tags")
+"""Built-in ops that write labels otherwise: done to new rows where they have some."""
+
 
 def routes(graph: Graph, name: str) -> list[list[Node]]:
     """Every way from a source to the node, the source left out; several where rows were put together.
@@ -43,7 +46,7 @@ def _ways(graph: Graph, name: str) -> Iterator[list[Node]]:
 
 
 def _is_known(node: Node) -> bool:
-    if not node.found.plugin and node.spec.use in (*_CHOOSES, "select", "map-labels"):
+    if not node.found.plugin and node.spec.use in (*_CHOOSES, *_OF_LABELS, "select"):
         return True
     return node.found.signature.options.get("rowwise") is True and len(node.inputs) == 1
 

@@ -86,6 +86,10 @@ class TrainSpec:
     """The most examples that one device takes at once: a step of more is accumulated from several batches.
     By default a device takes its whole share of the step at once."""
 
+    parts: Literal["auto", "whole"] = "auto"
+    """How a batch goes through the network. `auto`: on a CPU, where its rows are long, in parts that the caches
+    hold, which takes less time and memory and gives the same gradients but for rounding; `whole`: at once."""
+
     eval_batch_size: int = 64
     """Examples per batch and device in validation."""
 

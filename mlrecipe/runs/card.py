@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlrecipe.runs import snippets
+from mlrecipe.runs import loading
 from mlrecipe.runs.results import Story, story
 from mlrecipe.runs.run import Run, write_text
 
@@ -26,6 +26,8 @@ _KINDS = {
     "multi_label_classification": "any of {count} labels, each with a probability of its own",
     "multi_output_classification": "one label for each of {outputs} outputs",
     "regression": "a number",
+    "token_classification": "a tag for each word, one of {count}",
+    "intent_and_slots": "one label, and a tag for each of its words",
 }
 
 
@@ -54,10 +56,10 @@ def text(told: Story, *, model: str = ".", license_name: str | None = None) -> s
         _summary(told),
         *_section("Labels", _labels(told)),
         *_section("Metrics", _metrics(told)),
-        *_section("How to load it", _loading(told, model)),
+        *_section("How to load it", loading.section(told, model)),
         *_section("Data", _data(told)),
         *_section("Training", _training(told)),
-        *_section("Recipe", _fenced(_recipe(told), "toml")),
+        *_section("Recipe", loading.fenced(_recipe(told), "toml")),
         *_section("Environment", _environment(told)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -76,26 +78,17 @@ def labels_of(told: Story) -> list[str]:
     return [str(label) for label in told.record.get("head", {}).get("labels", [])]
 
 
-def is_transformer(told: Story) -> bool:
-    """Whether the checkpoint is one that transformers loads, alone or with PEFT."""
-    folder = told.run.folder / "checkpoints" / told.checkpoint
-    return any((folder / place / "config.json").is_file() for place in (".", "base"))
-
-
-def max_length(told: Story) -> int | None:
-    """How many tokens of a row the recipe kept; None: it does not say."""
-    found = _tokenize(told).get("max_length")
-    return found if isinstance(found, int) else None
-
-
 def _front(told: Story, license_name: str | None) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     name = str(told.run.facts.get("name", told.run.id))
-    datasets = [found for n in told.inputs if (found := hub_id(_node(told, n).get("path"), told))]
+    datasets = [
+        found for n in told.inputs if (found := hub_id(loading.node(told, n).get("path"), told))
+    ]
+    task = "token-classification" if loading.is_of_words(told) else "text-classification"
     measured = [
         EvalResult(
-            task_type="text-classification", dataset_type=(datasets or [_slug(name)])[0],
+            task_type=task, dataset_type=(datasets or [_slug(name)])[0],
             dataset_name=name, dataset_split=result.split,
             metric_type=_hub_metric(metric), metric_value=value,
             metric_name=metric,
@@ -103,11 +96,11 @@ def _front(told: Story, license_name: str | None) -> str:
         for result in told.results for metric, value in result.metrics.items()
         if not metric.endswith("loss") and result.split != "train"
     ]  # fmt: skip
-    is_ours = is_transformer(told)
+    library = loading.library(told)
     data = ModelCardData(
         license=license_name,
-        library_name="transformers" if is_ours else "pytorch-lightning",
-        pipeline_tag="text-classification" if is_ours else None,
+        library_name=library or "pytorch-lightning",
+        pipeline_tag=task if library else None,
         base_model=hub_id(told.recipe.get("model", {}).get("checkpoint"), told),
         datasets=list(dict.fromkeys(datasets)) or None,
         metrics=sorted({m.metric_type for m in measured}) or None,
@@ -162,29 +155,6 @@ def _metrics(told: Story) -> str:
     return _table(["split", "metric", "value", "rows", "run"], rows) if rows else ""
 
 
-def _loading(told: Story, model: str) -> str:
-    if not is_transformer(told):
-        command = f"mlrecipe test {told.run.facts.get('recipe')} --run {told.run.id}"
-        return f"The module is the project's own: `{command}` loads it."
-    if (told.run.folder / "checkpoints" / told.checkpoint / "base").is_dir():
-        said = "Its adapter cannot be merged into the weights:\n\n"
-        return said + _fenced(snippets.with_peft(model), "python")
-    tokenize = _tokenize(told)
-    is_pair, length = bool(tokenize.get("text_pair")), max_length(told)
-    outputs = told.record.get("head", {}).get("outputs")
-    if outputs:
-        code = snippets.several(model, outputs, is_pair=is_pair, max_length=length)
-    else:
-        code = snippets.pipeline(model, is_pair=is_pair, max_length=length)
-    said = _fenced(code, "python")
-    if length:
-        said += (
-            f"\n\nThe recipe cut each row to {length:,} tokens. The tokenizer of an exported folder has that "
-            "as its `model_max_length`, so that `truncation=True` alone cuts there too."
-        )
-    return said
-
-
 def _data(told: Story) -> str:
     rows = [
         [f"`{name}`", f"`{facts.get('op')}`", f"`{facts.get('digest')}`", f"`{facts.get('fingerprint')}`"]
@@ -235,16 +205,6 @@ def _environment(told: Story) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in known.items() if value)
 
 
-def _tokenize(told: Story) -> Mapping[str, Any]:
-    names = [n for n in told.inputs if _node(told, n).get("use") == "tokenize"]
-    return _node(told, names[-1]) if names else {}
-
-
-def _node(told: Story, name: str) -> Mapping[str, Any]:
-    found = told.recipe.get("nodes", {}).get(name, {})
-    return found if isinstance(found, dict) else {}
-
-
 def _pairs(found: object) -> list[tuple[str, str]]:
     items = found if isinstance(found, list) else []
     return [
@@ -254,15 +214,6 @@ def _pairs(found: object) -> list[tuple[str, str]]:
 
 def _section(title: str, body: str) -> Sequence[str]:
     return (f"## {title}", body) if body else ()
-
-
-def _fenced(body: str, language: str) -> str:
-    """The body as code, in a fence longer than any within."""
-    if not body:
-        return ""
-    longest = max((len(run) for run in re.findall("`+", body)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{body}\n{fence}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

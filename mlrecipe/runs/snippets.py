@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-_AUTO = "from transformers import AutoModelForSequenceClassification, AutoTokenizer"
+_OF_TEXTS, _OF_WORDS = "AutoModelForSequenceClassification", "AutoModelForTokenClassification"
+_AUTO = f"from transformers import {_OF_TEXTS}, AutoTokenizer"
 
 
 def pipeline(model: str, *, is_pair: bool, max_length: int | None) -> str:
@@ -39,12 +40,57 @@ def several(
     )
 
 
-def with_peft(model: str) -> str:
+def spans(model: str, *, pooling: str) -> str:
+    """A pipeline that finds words and spans in a text by itself, and a call of it."""
+    strategy = "first" if pooling == "first" else "average"
+    return (
+        "from transformers import pipeline\n\n"
+        f'tag = pipeline("token-classification", model="{model}", aggregation_strategy="{strategy}")\n'
+        'tag("…")'
+    )
+
+
+def tags(model: str, *, outputs: Mapping[str, Sequence[str]]) -> str:
+    """The tag of each word, read at its first piece; of intent and slots the intent, too."""
+    auto = _AUTO.replace(_OF_TEXTS, _OF_WORDS)
+    names = {output: list(labels) for output, labels in outputs.items()}
+    lines = [
+        f"{auto}\n",
+        f'model = {_OF_WORDS}.from_pretrained("{model}")',
+        f'tokenizer = AutoTokenizer.from_pretrained("{model}")\n',
+        'words = "… …".split()',
+        'inputs = tokenizer(words, is_split_into_words=True, return_tensors="pt")',
+        "logits = model(**inputs).logits[0]",
+    ]
+    if names:
+        (intent, intents), (slots, _) = names.items()
+        count = len(intents)
+        lines += [
+            f"labels = {names!r}",
+            f"intent = labels[{intent!r}][int(logits[0, :{count}].argmax())]",
+            f"names, logits = labels[{slots!r}], logits[:, {count}:]",
+        ]
+    else:
+        lines.append("names = model.config.id2label")
+    lines += [
+        "firsts = [inputs.word_ids().index(number) for number in range(len(words))]",
+        "tags = [names[int(place)] for place in logits[firsts].argmax(-1)]",
+    ]
+    return "\n".join(lines)
+
+
+def with_mlrecipe(model: str) -> str:
+    """A predictor of mlrecipe, and a call of it."""
+    return f'import mlrecipe\n\npredictor = mlrecipe.load("{model}")\npredictor.predict("…")'
+
+
+def with_peft(model: str, *, of_words: bool = False) -> str:
     """The network, into which PEFT puts the adapter, and the tokenizer."""
+    kind = _OF_WORDS if of_words else _OF_TEXTS
     return (
         "from peft import PeftModel\n"
-        f"{_AUTO}\n\n"
-        f'base = AutoModelForSequenceClassification.from_pretrained("{model}/base")\n'
+        f"{_AUTO.replace(_OF_TEXTS, kind)}\n\n"
+        f'base = {kind}.from_pretrained("{model}/base")\n'
         f'model = PeftModel.from_pretrained(base, "{model}/adapter")\n'
         f'tokenizer = AutoTokenizer.from_pretrained("{model}")'
     )

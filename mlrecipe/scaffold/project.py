@@ -13,9 +13,11 @@ from pathlib import Path
 from mlrecipe.errors import RequestError
 from mlrecipe.recipe.json_schema import directive
 from mlrecipe.recipe.project import project_of
+from mlrecipe.scaffold import sequences
 from mlrecipe.scaffold.recipe import MODEL_FOLDER, from_table, slug
 from mlrecipe.scaffold.source import stem
 from mlrecipe.scaffold.table import look
+from mlrecipe.scaffold.tagging import from_sequences
 
 _DATA = Path(__file__).parent.parent / "data"
 _MARKER = ".mlrecipe"
@@ -65,9 +67,10 @@ def create(folder: Path, *, table: Path | None = None, name: str | None = None) 
     """Make a project in `folder`, new or not, and return the files that were written.
 
     Without a table it is the demo: a recipe, some reviews, a small model, an example of an op.
-    With a table it is a recipe for that file, which stays where it is. Files that are there already
-    are never changed: equal ones are left, a `.gitignore` too. The recipe names the project's JSON Schema
-    as its own; writing that is left to the caller, for it depends on all recipes of the project.
+    With a table, or a file of words with tags, it is a recipe for that file, which stays where it is.
+    Files that are there already are never changed: equal ones are left, a `.gitignore` too. The recipe names
+    the project's JSON Schema as its own; writing that is left to the caller, for it depends on all recipes
+    of the project.
 
     Raises:
         DataError: the table cannot be used; see `look`.
@@ -95,9 +98,15 @@ def _demo(folder: Path, name: str | None) -> dict[str, bytes]:
 
 def _for_table(folder: Path, path: Path, name: str | None) -> dict[str, bytes]:
     title = slug(name or stem(path))
-    text = from_table(look(path), name=title, file=_reference(path, folder))
+    found = sequences.look(path)
+    if found is None:
+        text = from_table(look(path), name=title, file=_reference(path, folder))
+        shared = _shared()
+    else:
+        text = from_sequences(found, name=title, file=_reference(path, folder))
+        shared = {".gitignore": _IGNORE.encode()}  # its network needs no files
     project = project_of(folder) if _is_in_project(folder) else folder
-    return {**_shared(), f"{title}.toml": _with_schema(text, folder, project=project)}
+    return {**shared, f"{title}.toml": _with_schema(text, folder, project=project)}
 
 
 def _with_schema(text: str, folder: Path, *, project: Path) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import textwrap
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from mlrecipe.scaffold.layout import Layout
 from mlrecipe.scaffold.source import named_format
 from mlrecipe.scaffold.table import Table
+from mlrecipe.scaffold.writing import remark, section, toml
 
 MODEL_FOLDER = "models/tiny"
 """Where the small tokenizer and model configuration lie, from the recipe's folder."""
@@ -20,7 +20,6 @@ MODEL_LENGTH = 128
 PRETRAINED = "distilbert-base-uncased"
 """The checkpoint that a comment proposes."""
 
-_WIDTH = 100
 _SEED = 42
 _LEARNING_RATE = 1e-3
 
@@ -66,20 +65,30 @@ def _head(table: Table, name: str, plugins: str) -> str:
         " wrong."
     )
     found = [f"Take care: {warning}." for warning in table.warnings]
-    return _comment(intro, *found) + f"\nname = {_toml(name)}\nseed = {_SEED}\n{plugins}"
+    return remark(intro, *found) + f"\nname = {toml(name)}\nseed = {_SEED}\n{plugins}"
 
 
 def _load(table: Table, file: str) -> str:
     left_out = [f"Not used: column {name!r} {why}." for name, why in table.left_out.items()]
-    comment = _comment(f"The file: {table.reasons['file']}.", *left_out)
+    comment = remark(f"The file: {table.reasons['file']}.", *left_out)
     keys = {"use": "load-files", "train": file, **_reading(table)}
-    return comment + _table("nodes.table", keys)
+    return comment + section("nodes.table", keys)
 
 
 def _reading(table: Table) -> dict[str, object]:
-    """What `load-files` has to be told: what it would not take for granted by the file's name."""
-    layout, keys = table.layout, dict[str, object]()
-    named = named_format(table.path)
+    """What `load-files` has to be told."""
+    keys = reading(table.path, table.layout)
+    if not table.layout.header:
+        keys |= {"header": False, "columns": list(table.columns)}
+    if table.label_type is not None:
+        keys["types"] = {table.label: table.label_type}
+    return keys
+
+
+def reading(path: Path, layout: Layout) -> dict[str, object]:
+    """What a loader has to be told: what it would not take for granted by the file's name."""
+    keys = dict[str, object]()
+    named = named_format(path)
     if layout.kind != named and {layout.kind, named} != {"json", "jsonl"}:
         keys["format"] = layout.kind
     if layout.encoding != "utf-8":
@@ -88,10 +97,6 @@ def _reading(table: Table) -> dict[str, object]:
         keys["delimiter"] = layout.delimiter
     if layout.delimiter and layout.quoted != (layout.kind == "csv"):
         keys["quoting"] = layout.quoted
-    if not layout.header:
-        keys |= {"header": False, "columns": list(table.columns)}
-    if table.label_type is not None:
-        keys["types"] = {table.label: table.label_type}
     return keys
 
 
@@ -100,13 +105,13 @@ def _filters(table: Table) -> list[str]:
     nodes, source = [], "table"
     for column, count in table.empty.items():
         what = "label" if column == table.label else "text"
-        comment = _comment(
+        comment = remark(
             f"{count:,} row{'s have' if count != 1 else ' has'} no {what} in column {column!r}: "
             f"{'they are' if count != 1 else 'it is'} left out."
         )
         keys = {"use": "filter", "inputs": [source], "column": column, "not_empty": True}
         source = _filter_name(table, column)
-        nodes.append(comment + _table(f"nodes.{source}", keys))
+        nodes.append(comment + section(f"nodes.{source}", keys))
     return nodes
 
 
@@ -117,7 +122,7 @@ def _filter_name(table: Table, column: str) -> str:
 
 
 def _splits(table: Table) -> str:
-    comment = _comment(
+    comment = remark(
         "The file is one heap of rows: a fifth is kept for the test, and a tenth to judge the model"
         f" while it learns{'; each label has the same share in all parts' if table.labels else ''}. With files"
         " of their own for"
@@ -131,7 +136,7 @@ def _splits(table: Table) -> str:
     }
     if table.labels:
         keys["stratify"] = table.label
-    return comment + _table("nodes.split", keys)
+    return comment + section("nodes.split", keys)
 
 
 def _source(table: Table) -> str:
@@ -152,30 +157,28 @@ def _tokens(table: Table) -> str:
     if table.text_pair is not None:
         keys["text_pair"] = table.text_pair
     keys |= {"tokenizer": MODEL_FOLDER, "max_length": length}
-    comment = _comment(f"The text: {table.reasons['text']}.", *others, reason)
-    return comment + _table("nodes.tokens", keys)
+    comment = remark(f"The text: {table.reasons['text']}.", *others, reason)
+    return comment + section("nodes.tokens", keys)
 
 
 def _statistics(table: Table) -> str:
     texts = table.text if table.text_pair is None else [table.text, table.text_pair]
     keys = {"use": "statistics", "inputs": ["tokens"], "text": texts, "label": table.label}
-    comment = _comment(
-        "What went into training: label counts, lengths, rows that two splits share."
-    )
-    return comment + _table("nodes.facts", keys)
+    comment = remark("What went into training: label counts, lengths, rows that two splits share.")
+    return comment + section("nodes.facts", keys)
 
 
 def _model(table: Table) -> str:
     del table
     return (
-        _comment(
+        remark(
             "A small network that starts from random weights: it learns fast on a CPU and shows"
             " that everything fits. For good results start from a pretrained checkpoint: put the"
             " first line below in place of `config`, and the second in place of `tokenizer` under"
             " [nodes.tokens]; it learns best slowly (lr 2e-5, 3 epochs)."
         )
-        + f'[model]\nuse = "transformer"\nconfig = {_toml(MODEL_FOLDER)}\n'
-        + f"# checkpoint = {_toml(PRETRAINED)}\n"
+        + f'[model]\nuse = "transformer"\nconfig = {toml(MODEL_FOLDER)}\n'
+        + f"# checkpoint = {toml(PRETRAINED)}\n"
         + '# tokenizer = "${model.checkpoint}"\n'
     )
 
@@ -184,10 +187,10 @@ def _task(table: Table) -> str:
     others = [f"Or: {other}." for other in table.alternatives if "could be the label" in other]
     others += [f"Or: {other}." for other in table.several]
     if not table.labels:
-        comment = _comment(f"The number: {table.reasons['label']}.", *others)
+        comment = remark(f"The number: {table.reasons['label']}.", *others)
         metrics = ["pearson-corrcoef", "spearman-corrcoef"]
         keys: dict[str, object] = {"use": table.task, "label": table.label, "metrics": metrics}
-        return comment + _table("task", keys)
+        return comment + section("task", keys)
     keys = {
         "use": table.task,
         "label": table.label,
@@ -196,10 +199,10 @@ def _task(table: Table) -> str:
     }
     counts = ", ".join(f"{label} {count:,}" for label, count in list(table.labels.items())[:12])
     more = ", …" if len(table.labels) > 12 else ""
-    comment = _comment(
+    comment = remark(
         f"The label: {table.reasons['label']}.", *others, f"Rows of each label: {counts}{more}."
     )
-    return comment + _table("task", keys)
+    return comment + section("task", keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +227,7 @@ def _train(table: Table) -> str:
     why = "labels are uneven" if table.imbalance >= 2 else "labels are about even"
     if not table.labels:
         monitor, why = "valid/pearson-corrcoef", "whatever their scale, numbers that rise together"
-    comment = _comment(
+    comment = remark(
         f"{table.rows:,} rows make about {steps:,} steps of {pace.batch_size} rows in {pace.epochs}"
         f" epochs; a network from random weights learns well at a rate of {_LEARNING_RATE:g}."
         f" The best epoch by {monitor} is kept: {why}."
@@ -236,57 +239,9 @@ def _train(table: Table) -> str:
         "monitor": monitor,
     }
     optimizer = f'optimizer = {{ use = "AdamW", lr = {_LEARNING_RATE:g}, weight_decay = 0.01 }}\n'
-    return comment + _table("train", keys) + optimizer
+    return comment + section("train", keys) + optimizer
 
 
 _TEST = """[test]
 split = "test"
 """
-
-
-def _table(name: str, keys: Mapping[str, object]) -> str:
-    return f"[{name}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
-
-
-def _comment(*paragraphs: str) -> str:
-    lines: Iterable[str] = (
-        line
-        for text in paragraphs
-        for line in textwrap.wrap(_one_line(text), _WIDTH - 2, break_on_hyphens=False)
-    )
-    return "".join(f"# {line}\n" for line in lines)
-
-
-def _one_line(text: str) -> str:
-    """Nothing from a person's file may end a comment: control characters become spaces."""
-    clean = "".join(char if char.isprintable() else " " for char in text)
-    return clean[:1].upper() + clean[1:]
-
-
-def _toml(value: object) -> str:
-    """A value as TOML writes it, and as a recipe takes it literally: `${` would be replaced."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return _toml_list(value)
-    if isinstance(value, dict):
-        return _toml_table(value)
-    # JSON's text is TOML's, but for the delete character, which TOML wants escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f").replace("${", "$${")
-
-
-def _toml_table(values: dict[str, object]) -> str:
-    items = (f"{_toml_key(key)} = {_toml(value)}" for key, value in values.items())
-    return f"{{ {', '.join(items)} }}"
-
-
-def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
-
-
-def _toml_list(values: list[object]) -> str:
-    items = [_toml(value) for value in values]
-    line = f"[{', '.join(items)}]"
-    if len(line) <= _WIDTH - 10:
-        return line
-    return "[\n" + "".join(f"  {item},\n" for item in items) + "]"

@@ -22,6 +22,9 @@ SUFFIXES = {
 }  # fmt: skip
 """What a file's name says of its format; `.txt` is taken for a table with tabs until it is read."""
 
+WORD_SUFFIXES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes", ".bilou")
+"""Endings of files that have a word and its tag in each line, and are no tables."""
+
 _SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
 _NOT_WINDOWS = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -38,13 +41,13 @@ def check_file(path: Path) -> None:
         raise DataError(f"{str(path)!r} is a folder, not a table", hint=_files_in(path))
     if not path.exists():
         raise DataError(f"there is no file {str(path)!r}", hint=_nearest(path))
-    if _suffix(path) in _SHEETS:
+    if suffix_of(path) in _SHEETS:
         raise DataError(
             f"{path.name!r} is a spreadsheet",
             hint="save the sheet as 'CSV UTF-8' and give that file",
         )
-    if _suffix(path) not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
+    if suffix_of(path) not in SUFFIXES:
+        known = ", ".join((*SUFFIXES, *WORD_SUFFIXES))
         raise DataError(
             f"{path.name!r} is of an unknown kind",
             hint=f"known endings: {known}, each also with .gz, .bz2 or .xz",
@@ -55,13 +58,13 @@ def check_file(path: Path) -> None:
 
 def named_format(path: Path) -> str:
     """The format by the file's name: `"csv"`, `"tsv"`, `"jsonl"`, `"json"` or `"parquet"`."""
-    return SUFFIXES[_suffix(path)]
+    return SUFFIXES[suffix_of(path)]
 
 
 def stem(path: Path) -> str:
     """The file's name without its endings: `train.csv.gz` gives `train`."""
     name = path.name
-    for known in (*COMPRESSED, *SUFFIXES):
+    for known in (*COMPRESSED, *SUFFIXES, *WORD_SUFFIXES):
         if name.lower().endswith(known) and len(name) > len(known):
             name = name[: -len(known)]
     return name
@@ -104,7 +107,7 @@ def open_text(path: Path, encoding: str, *, newline: str) -> Iterator[TextIO]:
         yield text
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """The ending that names the format, in lower case."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
@@ -161,7 +164,8 @@ def _nearest(path: Path) -> str:
 
 
 def _files_in(folder: Path) -> str:
-    names = sorted(e.name for e in folder.iterdir() if e.is_file() and _suffix(e) in SUFFIXES)
+    known = (*SUFFIXES, *WORD_SUFFIXES)
+    names = sorted(e.name for e in folder.iterdir() if e.is_file() and suffix_of(e) in known)
     if not names:
         return f"{str(folder)!r} has no table in it"
     shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")

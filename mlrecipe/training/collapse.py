@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytorch_lightning as pl
@@ -57,6 +57,27 @@ class Predicted(Metric):
         return f"every one of the {rows:,} {rows_of} rows is predicted as {labels[number]!r}"
 
 
+class PredictedTags(Predicted):
+    """How often each tag is predicted for a word, and how often it is there."""
+
+    def update(self, scores: Tensor, targets: Tensor) -> None:
+        """Count the words of a batch, whose scores begin with the tag that is decided on."""
+        tags = len(self.there)
+        if scores.ndim != 3 or targets.shape != scores.shape[:2]:
+            return
+        is_word = (targets >= 0) & (targets < tags)
+        ids = scores[:, :, 0].long()[is_word].clamp(0, tags - 1)
+        self.predicted += torch.bincount(ids, minlength=tags)
+        self.there += torch.bincount(targets[is_word], minlength=tags)
+
+    def found(self, labels: Sequence[str], rows_of: str) -> str:
+        """What to say of the words counted, over all processes; nothing where all is well."""
+        number, words = self.compute().tolist()
+        if number < 0:
+            return ""
+        return f"every one of the {words:,} {rows_of} words is tagged {labels[number]!r}"
+
+
 class PredictedSets(Metric):
     """How often each of several labels that a row may have is predicted, and how often it is there."""
 
@@ -108,10 +129,16 @@ class _Counter:
     name: str = ""
     scores: slice = field(default_factory=lambda: slice(None))
     target: int | None = None
+    pick: Callable[[StepOutput], tuple[Tensor, Tensor]] | None = None
+    """Takes what is counted of scores and targets; in place of the two before."""
+
     in_a_row: int = 0
 
     def update(self, output: StepOutput) -> None:
-        if self.target is None:
+        if self.pick is not None:
+            if output.scores.ndim == 3:
+                self.metric.update(*self.pick(output))
+        elif self.target is None:
             self.metric.update(output.scores, output.targets)
         elif output.targets.ndim == 2:
             self.metric.update(output.scores[:, self.scores], output.targets[:, self.target])
@@ -154,8 +181,13 @@ class Collapse:
 def _counters(head: Head) -> list[_Counter]:
     """One for each output that has labels to choose from."""
     if head.problem_type == "multi_label_classification":
-        metric = PredictedSets(len(head.labels), threshold=head.threshold)
-        return [_Counter(labels=head.labels, metric=metric)] if head.labels else []
+        sets = PredictedSets(len(head.labels), threshold=head.threshold)
+        return [_Counter(labels=head.labels, metric=sets)] if head.labels else []
+    if head.problem_type == "token_classification":
+        tags = PredictedTags(len(head.labels))
+        return [_Counter(labels=head.labels, metric=tags)] if len(head.labels) > 1 else []
+    if head.problem_type == "intent_and_slots":
+        return _of_frames(head)
     if not head.outputs:
         known = head.labels
         return [_Counter(labels=known, metric=Predicted(len(known)))] if len(known) > 1 else []
@@ -169,3 +201,16 @@ def _counters(head: Head) -> list[_Counter]:
                          scores=place, target=number)
             )  # fmt: skip
     return found
+
+
+def _of_frames(head: Head) -> list[_Counter]:
+    """One for the intent, which comes before the words, and one for the slots."""
+    (intent, intents), (slots, tags) = head.outputs.items()
+    wants = slice(1, 1 + len(intents))
+    found = [
+        _Counter(labels=intents, metric=Predicted(len(intents)), name=repr(intent),
+                 pick=lambda output: (output.scores[:, 0, wants], output.targets[:, 0])),
+        _Counter(labels=tags, metric=PredictedTags(len(tags)), name=repr(slots),
+                 pick=lambda output: (output.scores[:, 1:], output.targets[:, 1:])),
+    ]  # fmt: skip
+    return [counter for counter in found if len(counter.labels) > 1]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from mlrecipe.errors import DataError
-from mlrecipe.interfaces import Task
+from mlrecipe.interfaces import Task, Weighing
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec, TrainSpec
 from mlrecipe.training.batching import widths
@@ -76,7 +76,10 @@ class TrainData(pl.LightningDataModule):
             order = by_size
             self.accumulation = batching.accumulation
             self._width = self._train_width(batching.micro, by_size.odd_sizes)
-        self.batches = TrainBatches(order, still=bool(spec.trainer.get("overfit_batches")))
+        self.batches = TrainBatches(
+            order, still=bool(spec.trainer.get("overfit_batches")),
+            items=task.loss_items(train) if isinstance(task, Weighing) else None,
+        )  # fmt: skip
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches in the order that the recipe's `batching` asks for."""
@@ -100,7 +103,8 @@ class TrainData(pl.LightningDataModule):
     def weight_of(self, batch_idx: int) -> float:
         """By what the mean loss of the epoch's batch is multiplied, that its step be the mean over its rows.
 
-        1 but in a step whose batches are fewer, smaller or of several sizes.
+        1 but in a step whose batches are fewer, smaller or of several sizes. Of a task whose loss is a mean
+        over words or the like: over these.
         """
         made, accumulation = len(self.batches), self.accumulation
         if self.trainer is not None:

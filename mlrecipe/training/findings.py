@@ -65,6 +65,8 @@ def truncation(name: str, rows: Dataset, lengths: Rows) -> str | None:
     if not len(rows):
         return None
     longest = int(lengths.max())
+    if "truncated" not in rows.column_names and "windows" in rows.column_names:
+        return None  # nothing is cut, whatever the lengths
     if "truncated" in rows.column_names:
         flags = rows.data.column("truncated").cast(pa.int64()).fill_null(0)
         count, how = int(_in_order(rows, flags.to_numpy()).sum()), "have lost tokens"
@@ -73,6 +75,8 @@ def truncation(name: str, rows: Dataset, lengths: Rows) -> str | None:
     share = count / len(rows)
     if share <= MOST_TRUNCATED:
         return None
+    if "windows" in rows.column_names:
+        return f"{share:.0%} of the rows of split {name!r} {how}: a word of theirs is longer than a window"
     return (
         f"{share:.0%} of the rows of split {name!r} {how}: they are cut at {longest} tokens; a greater "
         "max_length of the tokenize node would keep more"
@@ -82,7 +86,7 @@ def truncation(name: str, rows: Dataset, lengths: Rows) -> str | None:
 def overlaps(data: Mapping[str, Dataset], train: str, others: list[str]) -> list[str]:
     """What to say of each of the other splits that has rows in common with the train split."""
     column = next(
-        (name for name in ("input_ids", "text") if name in data[train].column_names), None
+        (name for name in ("input_ids", "text", "tokens") if name in data[train].column_names), None
     )
     others = [name for name in others if column in data[name].column_names and len(data[name])]
     if column is None or not others or _size(data[train], column) > MOST_TOKENS:
@@ -140,13 +144,20 @@ def _pieces(chunk: pa.Array) -> Iterator[tuple[NDArray[Any], Rows]]:
         values = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
     else:
         offsets = np.asarray(chunk.offsets).astype(np.int64)
-        values = np.asarray(chunk.values)
+        values = _items(chunk.values)
     start = 0
     while start < len(chunk):
         end = int(np.searchsorted(offsets, offsets[start] + _PIECE, side="left"))
         end = min(max(end, start + 1), len(chunk))
         yield values[offsets[start] : offsets[end]], np.diff(offsets[start : end + 1])
         start = end
+
+
+def _items(values: pa.Array) -> NDArray[Any]:
+    """What lists hold, as numbers: of a word its hash."""
+    if not pa.types.is_string(values.type):
+        return np.asarray(values)
+    return np.concatenate([np.zeros(0, np.uint64), *(_hashes(*some) for some in _pieces(values))])
 
 
 def _hashes(values: NDArray[Any], lengths: Rows) -> NDArray[np.uint64]:

@@ -17,7 +17,7 @@ from mlrecipe import events
 from mlrecipe.interfaces import Model, Task
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TrainSpec
-from mlrecipe.training import adalora, compiling, findings, unfreezing, watch
+from mlrecipe.training import adalora, compiling, findings, parting, unfreezing, watch
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.batching.widths import check_places
 from mlrecipe.training.checks import (
@@ -132,11 +132,12 @@ def fit(  # noqa: PLR0913 (what a training is made of)
         about = _surround(model, spec, plan, folder=folder, stop=stop, loggers=loggers)
         trainer = trainers.make_trainer(
             folder=folder, loggers=loggers, **trainers.train_arguments(spec),
-            callbacks=[about.keeper, about.progress, Watch(folder / watch.FOLDER), *extra,
-                       about.checkpoints],
+            callbacks=[parting.Whole(), about.keeper, about.progress, Watch(folder / watch.FOLDER),
+                       *extra, about.checkpoints],
         )  # fmt: skip
         loaded = _load(made, spec, trainer, seed=seed)
         chosen = _settle(made, spec, trainer, loaded, folder=folder)
+        made.learner.places = parting.places(trainer, made.network, spec)
         facts = _facts(spec, made.network, trainer, made.plan, accumulation=loaded.accumulation)
         events.emit(events.StageStarted("train", facts))
         if trainer.is_global_zero:

@@ -17,12 +17,13 @@ from mlrecipe.training.data import TrainData
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.dealing import counts
 from mlrecipe.training.optimization import Optimization, check_closure
+from mlrecipe.training.parting import Seen, parts_of
 from mlrecipe.training.schedules import warn_of_warmup
 from mlrecipe.training.sets import TestSet
 
 
 class Meters(nn.Module):
-    """The mean loss per row and the task's metrics over the batches of one pass."""
+    """The mean loss per row, or per word, and the task's metrics over the batches of one pass."""
 
     def __init__(self, metrics: Mapping[str, Metric], head: Head) -> None:
         super().__init__()
@@ -37,8 +38,8 @@ class Meters(nn.Module):
         self._kept = nn.ModuleList([self._loss, *self._metrics, *self.collapse.metrics])
 
     def update(self, output: StepOutput) -> None:
-        """Count one batch; its loss weighs as much as it has rows."""
-        self._loss.update(output.loss.detach(), weight=len(output.targets))
+        """Count one batch; its loss weighs as much as it has rows, or whatever it is a mean over."""
+        self._loss.update(output.loss.detach(), weight=_weight(output))
         for metric in self._metrics:
             metric.update(output.scores, output.targets)
         self.collapse.update(output)
@@ -79,7 +80,14 @@ class Learner(pl.LightningModule):
         self.network = network
         self._task = task
         self._optimization = optimization
+        self.places: int | None = None
+        """The most places of a part of a batch; None: batches are whole."""
+
         self.newest_loss: Tensor | None = None
+        self.seen = Seen()
+        """Of the newest batch."""
+
+        self._rest: list[tuple[Mapping[str, Tensor], float, float]] = []
         self.train_loss = MeanMetric()
         self._valid = list(valid)
         self._tested = list(tested)
@@ -90,22 +98,43 @@ class Learner(pl.LightningModule):
         )
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The batch's loss, as much of it as makes its step follow the mean over the step's rows."""
-        output = self._task.step(self.network, batch)
-        self.newest_loss = output.loss.detach()
-        self.train_loss.update(self.newest_loss, weight=len(output.targets))
-        self._log_loss(output)
+        """The batch's loss, as much of it as makes its step follow the mean over the step's rows or words.
+
+        Of a batch in parts that of the first: `backward` sees to the others.
+        """
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         weight = data.weight_of(batch_idx) if isinstance(data, TrainData) else 1.0
-        return output.loss if weight == 1.0 else output.loss * weight
+        self.seen = Seen(factor=weight)
+        first, *self._rest = [
+            (part, share, share * weight)
+            for part, share in parts_of(self._task, batch, self.places)
+        ]
+        return self._learn(*first)
 
-    def _log_loss(self, output: StepOutput) -> None:
-        """Log the mean over the rows of all processes where the step is logged at all."""
-        loss, rows = output.loss.detach(), len(output.targets)
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Gradients of the batch, one part after the other, so that only one is in memory."""
+        super().backward(loss, *args, **kwargs)
+        plugin = self.trainer.precision_plugin
+        while self._rest:
+            with plugin.train_step_context():
+                loss = self._learn(*self._rest.pop(0)) / self.trainer.accumulate_grad_batches
+            super().backward(plugin.pre_backward(loss, self))
+
+    def on_after_backward(self) -> None:
+        """Log the batch's loss: the mean over the rows or words of all processes where it is logged at all."""
+        loss, seen = self.seen.loss, self.seen
+        self.newest_loss = loss
+        self.train_loss.update(loss, weight=seen.weight)
         done = self.trainer.fit_loop.epoch_loop._batches_that_stepped
         if (done + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            loss = distributed.mean(self.trainer, loss, weight=rows)
-        self.log("train/loss", loss, batch_size=rows)
+            loss = distributed.mean(self.trainer, loss, weight=seen.weight)
+        self.log("train/loss", loss, batch_size=seen.rows)
+
+    def _learn(self, part: Mapping[str, Tensor], share: float, weight: float) -> Tensor:
+        """The loss of a part of a batch, by its weight in the step."""
+        output = self._task.step(self.network, part)
+        self.seen.add(output.loss.detach(), share, rows=len(output.targets), weight=_weight(output))
+        return output.loss if weight == 1.0 else output.loss * weight
 
     def validation_step(
         self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0
@@ -174,6 +203,11 @@ class Learner(pl.LightningModule):
         if rates is not None:
             events.emit(events.Note(rates))
         warn_of_warmup(optimization.scheduler.params.get("warmup", 0), steps)
+
+
+def _weight(output: StepOutput) -> int:
+    """Over how many items a batch's loss is a mean."""
+    return len(output.targets) if output.weight is None else output.weight
 
 
 def _meters(task: Task, head: Head) -> Meters:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,17 +18,21 @@ from torch import Tensor
 
 from mlrecipe.errors import TrainingError
 from mlrecipe.interfaces import Head
+from mlrecipe.training import tagged
 
 _KINDS: Mapping[str, pa.DataType] = {
     "regression": pa.float32(), "multi_label_classification": pa.list_(pa.string()),
+    "token_classification": pa.list_(pa.string()),
 }  # fmt: skip
 
 
 def schema(problem_type: str, *, outputs: Iterable[str] = ()) -> pa.Schema:
     """The columns: of one label each its name, of several a list of names, of a number the number.
 
-    Of several outputs a struct, column → name. `label` is null where a row has none. `probabilities`, for a
-    number the scores, are in the order of the label names in the metadata `labels`, a JSON list.
+    Of several outputs a struct, column → name; of words with tags a list, a tag for each word. `label` is null
+    where a row has none. `probabilities`, for a number the scores, are in the order of the label names in the
+    metadata `labels`, a JSON list; where words have tags those of the tags that are predicted, after that of
+    the intent where there is one. The metadata `head` is the whole head, a JSON object.
     """
     kind = _kind(problem_type, outputs)
     return pa.schema(
@@ -38,6 +43,8 @@ def schema(problem_type: str, *, outputs: Iterable[str] = ()) -> pa.Schema:
 
 def decided(head: Head, scores: NDArray[Any]) -> pa.Array:
     """The prediction for each row of scores, (rows, labels): what the column `prediction` holds."""
+    if head.problem_type in tagged.KINDS:
+        return tagged.decided(head, scores)
     if head.problem_type == "regression":
         return pa.array(scores.reshape(-1), pa.float32())
     if head.problem_type == "multi_label_classification":
@@ -50,6 +57,8 @@ def decided(head: Head, scores: NDArray[Any]) -> pa.Array:
 
 def given(head: Head, targets: NDArray[Any]) -> pa.Array:
     """The targets of rows as the column `label` holds them."""
+    if head.problem_type in tagged.KINDS:
+        return tagged.given(head, targets)
     if head.problem_type == "regression":
         return pa.array(targets.reshape(-1), pa.float32())
     if head.problem_type == "multi_label_classification":
@@ -57,6 +66,14 @@ def given(head: Head, targets: NDArray[Any]) -> pa.Array:
     if head.outputs:
         return _structs(targets, head)
     return pa.array(head.labels, pa.string()).take(pa.array(targets))
+
+
+def probabilities(head: Head, scores: NDArray[Any]) -> pa.Array:
+    """What the column `probabilities` holds of rows of scores."""
+    if head.problem_type in tagged.KINDS:
+        return tagged.probabilities(head, scores)
+    offsets = np.arange(len(scores) + 1, dtype=np.int32) * np.int32(scores.shape[1])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(scores.reshape(-1), pa.float32()))
 
 
 def parts(head: Head) -> dict[str, slice]:
@@ -78,7 +95,8 @@ class Predictions:
         self._part = path.with_name(f".{path.name}.part")
         self._head = head
         columns = schema(head.problem_type, outputs=head.outputs)
-        self._schema = columns.with_metadata({"labels": json.dumps(list(head.labels))})
+        facts = {"labels": json.dumps(list(head.labels)), "head": json.dumps(asdict(head))}
+        self._schema = columns.with_metadata(facts)
 
     def __enter__(self) -> Predictions:
         self._file = self._part.open("wb")
@@ -100,22 +118,24 @@ class Predictions:
 
     def add(self, scores: Tensor, targets: Tensor | None, *, rows: NDArray[np.int64]) -> None:
         """Write rows with their numbers, (rows,), and what `StepOutput` has of them; no targets: no labels."""
-        probabilities = scores.float().cpu().numpy().reshape(len(rows), -1)
-        count, width = probabilities.shape
-        offsets = np.arange(0, count * width + 1, width, dtype=np.int32)
-        predicted = decided(self._head, probabilities)
+        values = scores.float().cpu().numpy()
+        if self._head.problem_type not in tagged.KINDS:
+            values = values.reshape(len(rows), -1)
+        predicted = decided(self._head, values)
         columns = [
             pa.array(rows, pa.int64()),
-            pa.nulls(count, predicted.type) if targets is None
+            pa.nulls(len(rows), predicted.type) if targets is None
             else given(self._head, targets.cpu().numpy()),
             predicted,
-            pa.ListArray.from_arrays(pa.array(offsets), pa.array(probabilities.reshape(-1))),
+            probabilities(self._head, values),
         ]  # fmt: skip
         self._stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self.rows += count
+        self.rows += len(rows)
 
 
 def _kind(problem_type: str, outputs: Iterable[str]) -> pa.DataType:
+    if problem_type == tagged.FRAMES:
+        return tagged.kind(outputs)
     columns = [pa.field(name, pa.string()) for name in outputs]
     return pa.struct(columns) if columns else _KINDS.get(problem_type, pa.string())
 

@@ -30,6 +30,7 @@ from mlrecipe.training.predictions import Predictions, merge, part
 from mlrecipe.training.preparing import keyed
 from mlrecipe.training.progress import TestProgress
 from mlrecipe.training.reporting import report as reporting
+from mlrecipe.training.reporting.examples import words_of
 from mlrecipe.training.sets import TestSet, test_sets, unlabelled
 from mlrecipe.training.settling import of_head
 
@@ -118,7 +119,8 @@ def test(
     )  # fmt: skip
     if lightning.is_global_zero:
         _write_metrics(report, spec, folder / "metrics.json")
-        reporting.write(folder, report.predictions)
+        words = {each.split: words_of(data[each.split]) for each in sets}
+        reporting.write(folder, report.predictions, words=words)
     return report
 
 

@@ -119,6 +119,7 @@ def main() -> int:
     parser.add_argument("--part", choices=("losses", "seeds"), required=True)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=RATE, help="of learning, the greatest")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable_progress_bar()
@@ -128,7 +129,7 @@ def main() -> int:
     data = {name: read(exam, options.data, name, tokenizer) for name in ("train", "dev")}
     print(f"{options.task}: {len(data['train'])} rows, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as scratch:
-        versus = Versus(exam, data, tokenizer, Path(scratch))
+        versus = Versus(exam, data, tokenizer, Path(scratch), rate=options.rate)
         if options.part == "losses":
             return versus.compare_losses(options.model)
         return versus.compare_seeds(options.model, range(1, options.seeds + 1), options.epochs)
@@ -157,18 +158,21 @@ class Versus:
         data: Mapping[str, Dataset],
         tokenizer: PreTrainedTokenizerBase,
         scratch: Path,
+        *,
+        rate: float,
     ) -> None:
         self.exam = exam
         self.data = data
         self.tokenizer = tokenizer
         self.scratch = scratch
+        self.rate = rate
         self.task = self._task()
         self.head: Head = self.task.head({"train": data["train"]})
 
     def compare_losses(self, model: Path) -> int:
         """The first losses of both, from the same weights over the same batches without dropout."""
         start = self._start(model, seed=1)
-        spec = spec_for(max_steps=STEPS, callbacks={"record": Component(use="Record")})
+        spec = spec_for(self.rate, max_steps=STEPS, callbacks={"record": Component(use="Record")})
         batches: list[Any] = []
         ours: list[float] = []
 
@@ -228,7 +232,7 @@ class Versus:
                 return loss
 
         arguments = arguments_for(self.scratch / "there", seed=1, steps=STEPS, max_steps=STEPS)
-        arguments.learning_rate = RATE
+        arguments.learning_rate = self.rate
         network = self._network(start, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         Same(model=network, args=arguments, train_dataset=self.data["train"]).train()
         return seen
@@ -239,7 +243,7 @@ class Versus:
         arguments = arguments_for(
             self.scratch / f"there-{seed}", seed=seed, steps=steps, epochs=epochs
         )
-        arguments.learning_rate = RATE
+        arguments.learning_rate = self.rate
         trainer = Trainer(
             model=self._network(start), args=arguments, train_dataset=self.data["train"],
             data_collator=DataCollatorWithPadding(self.tokenizer),
@@ -253,7 +257,7 @@ class Versus:
     def _judged_here(self, start: Path, *, seed: int, epochs: int) -> Mapping[str, float]:
         """Metrics of mlrecipe."""
         name = f"here-{seed}"
-        report = self._train_here(start, name, spec=spec_for(epochs=epochs), seed=seed)
+        report = self._train_here(start, name, spec=spec_for(self.rate, epochs=epochs), seed=seed)
         tested = test(
             task=self.task, model=Transformer(checkpoint=str(start)), spec=TestSpec(split="dev"),
             data=self.data, checkpoint=report.model_folder, folder=self.scratch / name,
@@ -294,11 +298,11 @@ class Versus:
         return read(start, dtype=torch.float32, **settings)
 
 
-def spec_for(**changes: Any) -> TrainSpec:
+def spec_for(rate: float, **changes: Any) -> TrainSpec:
     """The settings of the comparison for mlrecipe."""
     return TrainSpec(
         data="tokens", valid_split="", batch_size=BATCH,
-        optimizer=Component(use="AdamW", params={"lr": RATE, "weight_decay": DECAY}),
+        optimizer=Component(use="AdamW", params={"lr": rate, "weight_decay": DECAY}),
         scheduler=Component(use="linear", params={"warmup": WARMUP}),
         trainer={"gradient_clip_val": CLIP, "accelerator": "cpu"}, **changes,
     )  # fmt: skip

@@ -7,7 +7,8 @@ of the rounds counts. Exits with 1 when a limit is missed.
     python -m tests.benchmarks.throughput imdb --data IMDB --model FOLDER [--threads 1]
 
 `padded` is the setting of PyMarlin's GLUE example and of run_glue: every row padded to the greatest length, in
-a plain loop. `bare` is a plain loop over the very batches of mlrecipe.
+a plain loop. `bare` is a plain loop over the very batches of mlrecipe; `mlrecipe whole` never takes them in
+parts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,16 @@ SETS: dict[str, dict[str, Any]] = {
     "sst2": {"rows": 8_000, "length": 128, "labels": ["0", "1"]},
     "imdb": {"rows": 1_000, "length": 512, "labels": ["neg", "pos"]},
 }
-CONTENDERS = ("mlrecipe", "bare", "grouped", "mlrecipe auto", "grouped bf16", "dynamic", "padded")
+CONTENDERS = (
+    "mlrecipe",
+    "mlrecipe whole",
+    "bare",
+    "grouped",
+    "mlrecipe auto",
+    "grouped bf16",
+    "dynamic",
+    "padded",
+)
 LIMITS: dict[str, list[tuple[str, str, float]]] = {
     "sst2": [
         ("mlrecipe", "padded", 9.0), ("mlrecipe", "grouped", 1.0), ("mlrecipe", "bare", 0.97),
@@ -129,8 +139,8 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     clock = Clock(options.steps, mean)
     with tempfile.TemporaryDirectory() as folder:
         run = {
-            "mlrecipe": mlrecipe_, "mlrecipe auto": mlrecipe_, "bare": bare, "grouped": trainer,
-            "grouped bf16": trainer, "dynamic": loop, "padded": loop,
+            "mlrecipe": mlrecipe_, "mlrecipe whole": mlrecipe_, "mlrecipe auto": mlrecipe_,
+            "bare": bare, "grouped": trainer, "grouped bf16": trainer, "dynamic": loop, "padded": loop,
         }[options.contender]  # fmt: skip
         run(options, data, clock, Path(folder), options.contender, facts)
     return {"rate": clock.rate, "fill": clock.fill}
@@ -217,7 +227,10 @@ def mlrecipe_(
 
     precision = {"precision": "auto"} if contender.endswith("auto") else {}
     spec = spec_for(
-        max_steps=clock.last, callbacks={"watch": Component(use="Watch")}, trainer=precision
+        parts="whole" if contender.endswith("whole") else "auto",
+        max_steps=clock.last,
+        callbacks={"watch": Component(use="Watch")},
+        trainer=precision,
     )
     fit(
         task=TextClassification(labels=facts["labels"]), spec=spec, seed=SEED,

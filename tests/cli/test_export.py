@@ -165,7 +165,7 @@ def test_nothing_is_asked_of_the_hub_without_a_yes(
     done = push(stdin=answer)
 
     assert (done.code, hub.asked) == (1, [])
-    assert "7 files" in done.err
+    assert "8 files" in done.err
     assert "seen by everybody" in done.err
     assert done.err.endswith("nothing was uploaded\n")
 

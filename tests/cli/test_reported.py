@@ -195,8 +195,8 @@ def test_the_next_command_is_one(tmp_path, stage: str):
         "train": ("test", None), "test": ("predict", "FILE")}[stage]  # fmt: skip
 
 
-def test_a_report_that_is_not_shown_is_named(tmp_path, capsys):
-    """One line where its classes are, in place of the tables for which no line is left."""
+def test_how_to_see_a_report_that_is_not_shown_is_said(tmp_path, capsys):
+    """The command that shows it in one line, in place of the tables for which no line is left."""
     run = judged(tmp_path, {"test": one_label(3)})
     render.begin()
     shown_whole = closed(run, tmp_path, capsys)
@@ -207,7 +207,7 @@ def test_a_report_that_is_not_shown_is_named(tmp_path, capsys):
 
     assert any(line.split() == ["report", "runs/t1/report.json"] for line in shown_whole)
     assert any("precision" in line for line in shown_whole)
-    assert any(line.split() == ["classes", "runs/t1/report.json"] for line in without)
+    assert any(line.split() == ["tables", "mlrecipe", "runs", "show", "t1"] for line in without)
     assert not any("precision" in line for line in without)
 
 

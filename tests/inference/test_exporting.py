@@ -110,7 +110,7 @@ def test_the_folder_has_weights_card_recipe_and_metrics(demo: Run, tmp_path: Pat
 
     assert done.is_plain
     assert set(done.files) == {
-        "README.md", "config.json", "metrics.json", "model.safetensors", "recipe.toml",
+        "README.md", "config.json", "metrics.json", "mlrecipe.json", "model.safetensors", "recipe.toml",
         "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     best = demo.checkpoint("best")

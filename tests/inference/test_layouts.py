@@ -13,8 +13,8 @@ from pyarrow import parquet
 from mlrecipe.builtin.ops._delimited import Layout
 from mlrecipe.errors import DataError, RequestError
 from mlrecipe.inference import writing
-from mlrecipe.inference.predictor import _check_layout
 from mlrecipe.inference.reading import Piece, Types, input_of, output_of, pieces
+from mlrecipe.inference.refusals import check_layout
 
 
 def piece(**columns: list[str]) -> Piece:
@@ -26,10 +26,10 @@ def test_files_without_a_header_are_told_from_the_recipe():
     origin = {"header": False, "columns": ["label", "text"]}
 
     with pytest.raises(RequestError, match=r"have no header.*--columns label,text"):
-        _check_layout(piece(ham=["spam"], Hello=["Free"]), origin)
+        check_layout(piece(ham=["spam"], Hello=["Free"]), origin)
 
-    _check_layout(piece(text=["Hello"]), origin)
-    _check_layout(piece(ham=["spam"], Hello=["Free"]), {"header": True, "columns": None})
+    check_layout(piece(text=["Hello"]), origin)
+    check_layout(piece(ham=["spam"], Hello=["Free"]), {"header": True, "columns": None})
 
 
 def test_types_hold_for_all_pieces():

@@ -215,25 +215,6 @@ def test_rows_go_through_pipes(here: Project, tmp_path: Path):
     assert "accuracy" in done.stderr
 
 
-def test_predicting_needs_no_lightning(here: Project, tmp_path: Path):
-    """Neither it nor its parts are imported."""
-    code = f"""
-import sys
-from mlrecipe.cli.app import run
-code = run(["predict", "recipe", "-i", "test.csv", "-o", {str(tmp_path / "out.csv")!r}, "--quiet"])
-print(code, [name for name in sys.modules if "lightning" in name.partition(".")[0]], file=sys.stderr)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=here.folder, env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-    found = done.stderr.splitlines()[-1]
-    assert found.startswith("0 ")
-    assert "pytorch_lightning" not in found
-    assert "lightning_fabric" not in found
-
-
 def test_training_40_a_run_ends_with_all_that_one_needs(
     trained: Project, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -165,7 +165,7 @@ def test_inference_40_odd_texts_have_defined_answers(here: Project, tmp_path: Pa
     together = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
 
     assert (done.rows, done.blank, done.truncated) == (len(WEIRD), 2, 1)
-    predictor = inference.Predictor.of_run(here.run)
+    predictor = inference.TablePredictor.of_run(here.run)
     alone = predictor.predict(pa.table({"sentence": [text]}) for text in WEIRD)
     for answer, row in zip(alone, together, strict=True):
         assert answer["prediction"].to_pylist() == [row["prediction"]]
@@ -234,16 +234,16 @@ def test_nothing_is_left_of_an_output_that_failed(
 ):
     """Ctrl-C after the first piece: neither the file nor a part of it; one that was there stays as it was."""
     monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 5)
-    real = inference.Predictor.scores
+    real = inference.TablePredictor.scores
     seen = []
 
-    def interrupted(self: inference.Predictor, piece: object) -> object:
+    def interrupted(self: inference.TablePredictor, piece: object) -> object:
         seen.append(piece)
         if len(seen) == 2:
             raise KeyboardInterrupt
         return real(self, piece)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("mlrecipe.inference.predictor.Predictor.scores", interrupted)
+    monkeypatch.setattr("mlrecipe.inference.tables.TablePredictor.scores", interrupted)
     (tmp_path / "out.csv").write_text("mine")
 
     with pytest.raises(KeyboardInterrupt):
@@ -291,7 +291,7 @@ def test_the_run_serves_alone(trained: Project, tmp_path: Path, monkeypatch: pyt
 
 def test_a_predictor_takes_tables_and_gives_tables(here: Project):
     """As many rows each, numbered on; what a file gives in Parquet."""
-    predictor = inference.Predictor.of_run(here.run)
+    predictor = inference.TablePredictor.of_run(here.run)
     tables = [pa.table({"sentence": ["good", "bad"]}), pa.table({"sentence": ["word1"]})]
 
     made = list(predictor.predict(tables))
@@ -329,8 +329,8 @@ class Bare:
 
 def test_a_task_that_cannot_predict_takes_rows_with_labels(here: Project):
     """Without labels it is refused, and the error says what the task lacks."""
-    known = inference.Predictor.of_run(here.run)
-    bare = inference.Predictor(
+    known = inference.TablePredictor.of_run(here.run)
+    bare = inference.TablePredictor(
         task=Bare(known._task), network=known._network, head=known.head, ways=known._ways
     )  # type: ignore[arg-type]
     rows = {"sentence": ["good", "bad"]}

@@ -11,8 +11,12 @@ import pyarrow as pa
 import pytest
 from transformers import BertConfig, BertModel
 
+import mlrecipe
 from mlrecipe.cli.app import run as command
+from mlrecipe.errors import RequestError
 from mlrecipe.inference import predict_file
+from mlrecipe.inference.exporting.model import export
+from mlrecipe.inference.replies import Label, Labels, Number, Outputs
 from mlrecipe.runs import run as running
 from tests.inference.conftest import make_texts, read_csv, write_csv
 from tests.training.tiny import write_tiny
@@ -128,3 +132,35 @@ def test_inference_34_every_task_answers_as_in_its_test(
         assert [row["prediction"] for row in made] == pytest.approx(kept, abs=1e-5)
     else:
         assert [row["prediction"] for row in made] == kept
+    exported = export(train, folder / "model").folder
+    texts = read_csv(Path("test.csv"))
+    for predictor in (mlrecipe.load(train.folder), mlrecipe.load(exported)):
+        answers = predictor.predict([{"text": r["text"], "other": r["other"]} for r in texts])
+        for answer, row in zip(answers, made, strict=True):
+            assert_same(answer, row)
+        if "pairs" in name:
+            assert predictor.predict((texts[0]["text"], texts[0]["other"])) == answers[0]
+            with pytest.raises(RequestError, match="one text, and the model reads pairs of 'text'"):
+                predictor.predict("alone")
+
+
+def assert_same(answer: object, row: dict[str, Any]) -> None:
+    """What a script is told is what stands in a file."""
+    match answer:
+        case Number(value=value):
+            assert value == pytest.approx(row["prediction"], abs=1e-5)
+        case Labels(labels=labels, probabilities=shares):
+            assert list(labels) == row["prediction"]
+            assert dict(shares) == pytest.approx(row["probabilities"], abs=1e-5)
+        case Outputs():
+            for key in ("mood", "side"):
+                assert answer[key].label == row[f"prediction_{key}"]
+                assert dict(answer[key].probabilities) == pytest.approx(
+                    row[f"probabilities_{key}"], abs=1e-5
+                )
+        case Label(label=label, score=score):
+            assert label == row["prediction"]
+            assert score == pytest.approx(row["probability"], abs=1e-5)
+        case _:
+            raise AssertionError(answer)
+    assert json.loads(json.dumps(answer.to_dict())) == answer.to_dict()

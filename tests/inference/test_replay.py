@@ -275,3 +275,106 @@ def test_columns_that_are_not_there_need_not_be_kept(folder: Path):
 
     assert bare.column_names == ["input_ids", "truncated"]
     assert named.features["gold"].names == ["neg", "pos"]
+
+
+TAGGED = """
+name = "small"
+
+[nodes.files]
+use = "load-files"
+train = "train.jsonl"
+
+[nodes.bioes]
+use = "convert-tags"
+inputs = ["files"]
+target = "BIOES"
+
+[nodes.tokens]
+use = "tokenize-words"
+inputs = ["bioes"]
+tokenizer = "tiny"
+max_length = 8
+"""
+
+
+def way_of_words(
+    folder: Path, *, nodes: str = TAGGED, checkpoint: str = "none", **trained: dict[str, str]
+) -> Replay:
+    (folder / "train.jsonl").write_text('{"tokens": ["good"], "tags": ["O"]}\n')
+    (folder / "recipe.toml").write_text(nodes)
+    request = open_request(folder / "recipe.toml", here=folder)
+    (way,) = routes(request.graph, "tokens")
+    return Replay(way, request, folder / checkpoint, trained=trained)
+
+
+def test_words_without_tags_are_tokenized(folder: Path):
+    """Tags that are not there are not converted; those that are there are."""
+    rows = Dataset.from_dict({"tokens": [["good", "bad"], []], "id": [1, 2]})
+    way = way_of_words(folder)
+
+    made = replayed(way, rows)
+    tagged = replayed(way, rows.add_column("tags", [["B-X", "I-X"], []]))
+
+    assert made["input_ids"][:] == [ids("good", "bad"), ids()]
+    assert made["word_starts"][:] == [[1, 2], []]
+    assert tagged["tags"][0] == ["B-X", "E-X"]
+
+
+def test_tags_that_cannot_be_converted_are_left_out_and_told(folder: Path):
+    """They are no reason not to predict."""
+    way = way_of_words(folder, nodes=TAGGED.replace('"BIOES"', '"BIOES"\nsource = "IOB2"'))
+
+    made = replayed(way, Dataset.from_dict({"tokens": [["good"]], "tags": [["I-X"]]}))
+
+    assert "tags" not in made.column_names
+    assert "I-X" in way.refused_labels
+
+
+def test_words_that_are_missing_are_none(folder: Path):
+    """A row without a list has no words, and what is missing in a list is an unknown word."""
+    way = way_of_words(folder)
+    rows = Dataset.from_dict({"tokens": [["good", None], None, ["bad"]]})
+
+    made = replayed(way, rows)
+
+    assert made["input_ids"][:] == [[2, VOCABULARY["good"], 1, 3], ids(), ids("bad")]
+    assert made["word_lengths"][:] == [[1, 1], [], [1]]
+
+
+def test_words_that_were_found_when_training_are_sought_by_their_name(folder: Path):
+    """Columns of new rows that look more like words are none of the model's."""
+    way = way_of_words(folder, bioes={"words": "list<string>", "tags": "list<string>"})
+    rows = Dataset.from_dict({"tokens": [["bad"]], "words": [["good"]]})
+
+    assert replayed(way, rows)["input_ids"][:] == [ids("good")]
+    missing = way.missing(["tokens"])
+    assert missing is not None
+    assert missing.column == "words"
+
+
+def test_what_was_tokenized_before_is_tokenized_anew(folder: Path):
+    """New rows may have the columns that the op makes."""
+    way = way_of_words(folder)
+    rows = Dataset.from_dict({"tokens": [["bad"]], "input_ids": [[7]], "windows": [[1]]})
+
+    assert replayed(way, rows)["input_ids"][:] == [ids("bad")]
+
+
+def test_words_are_their_bytes_where_the_recipe_has_no_tokenizer(folder: Path):
+    """As in the training."""
+    way = way_of_words(folder, nodes=TAGGED.replace('tokenizer = "tiny"\n', ""))
+
+    made = replayed(way, Dataset.from_dict({"tokens": [["ab", "c"]]}))
+
+    assert made["input_ids"][:] == [[98, 99, 100]]
+
+
+def test_the_tokenizer_beside_the_weights_is_the_one_used_for_words(folder: Path):
+    """That of the recipe may have changed, or be gone."""
+    nodes = TAGGED + '[model]\nuse = "transformer"\nconfig = "tiny"\n'
+    way = way_of_words(folder, nodes=nodes, checkpoint="weights")
+    (folder / "tiny").rename(folder / "weights")
+
+    made = replayed(way, Dataset.from_dict({"tokens": [["good"]]}))
+
+    assert made["input_ids"][:] == [ids("good")]

@@ -28,6 +28,18 @@ def test_more_than_a_twentieth_truncated_is_said(cut, is_said):
     assert text is None or text.startswith("6% of the rows of split 'train' have lost tokens")
 
 
+def test_words_that_a_window_cannot_hold_are_said():
+    """Rows read through windows lose nothing else, whatever their lengths."""
+    rows = make_rows(100).add_column("windows", [[1]] * 100)
+    lost = rows.add_column("truncated", [i < 6 for i in range(100)])
+    cut = np.minimum(lengths(rows), 12)
+
+    assert findings.truncation("train", rows, cut) is None
+    assert findings.truncation("train", lost, cut) == (
+        "6% of the rows of split 'train' have lost tokens: a word of theirs is longer than a window"
+    )
+
+
 def test_without_that_column_a_spike_at_the_greatest_length_is_said():
     """Rows of one length alone say nothing."""
     rows = make_rows(100)
@@ -112,3 +124,21 @@ def test_what_the_statistics_have_told_is_not_said_again(heard):
     assert findings.told_by({"splits": {"train": {"overlap": {"dev": 2}}}}, "train") == {"dev"}
     (note,) = [event for event in heard if isinstance(event, events.Note)]
     assert "3 rows of split 'valid'" in note.text
+
+
+def test_sequence_12_rows_of_words_that_test_shares_with_train_are_said():
+    """Of equal words in equal places, whatever their tags; with rows left out by `select` too."""
+
+    def rows(*texts):
+        words = [text.split() for text in texts]
+        return Dataset.from_dict({"tokens": words, "tags": [["O"] * len(row) for row in words]})
+
+    train = rows("skipped", "a bc", "", "d e", "a bc").select([4, 1, 2, 3])
+    data = {"train": train, "test": rows("ab c", "a bc", "e d", "skipped", "d e", "d")}
+
+    (text,) = findings.overlaps(data, "train", ["test"])
+
+    assert text.startswith("2 rows of split 'test' (33.3%) are in split 'train' too")
+    assert "deduplicate" in text
+    assert findings.overlaps({**data, "test": rows("b", "")}, "train", ["test"]) != []
+    assert findings.overlaps({**data, "test": rows("b", "abc")}, "train", ["test"]) == []

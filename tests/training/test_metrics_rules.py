@@ -22,6 +22,13 @@ WRONG = [
     ),
     ("multi-label-classification", "cohen-kappa", "does not go with several labels for each row"),
     ("multi-output-classification", "exact-match", "does not go with one label for each output"),
+    (
+        "token-classification",
+        "auroc",
+        "does not go with a tag for each word; those that do: span-f1",
+    ),
+    ("token-classification", "f1", "of spans or of words; say `span-f1`, or `f1-macro` or"),
+    ("intent-and-slots", "r2-score", "does not go with an intent and slots for each row; those"),
     ("text-classification", "top-3-accuracy", "is always 1: there are only 2 labels"),
 ]
 
@@ -43,7 +50,7 @@ def found(task: dict[str, Any]) -> dict[str, str]:
 def test_a_metric_that_does_not_fit_the_task_is_found(task: str, metric: str, message: str):
     """At its own place, with the task in words, before anything runs."""
     labels = {"labels": ["a", "b"]} if task == "text-classification" else {}
-    right = "r2-score" if task == "text-regression" else "f1"
+    right = {"text-regression": "r2-score", "token-classification": "span-f1"}.get(task, "f1")
 
     [(key, text)] = found({"use": task, "metrics": [right, metric], **labels}).items()
 
@@ -55,10 +62,10 @@ def test_a_metric_that_does_not_fit_the_task_is_found(task: str, metric: str, me
 @pytest.mark.parametrize("task", sorted(rules._TASKS))
 def test_what_check_names_as_fitting_does_fit(task: str):
     """Every metric that the catalog has for the problem type passes, and those of the hint are among them."""
-    kind, _ = rules._TASKS[task]
-    fitting = [entry.name for entry in registries["metric"] if kind in entry.types]
+    kinds, _ = rules._TASKS[task]
+    fitting = [entry.name for entry in registries["metric"] if set(kinds) & set(entry.types)]
 
-    assert set(rules._USUAL[kind].split(", ")) <= set(fitting)
+    assert set(rules._USUAL[kinds[-1]].split(", ")) <= set(fitting)
     assert found({"use": task, "metrics": fitting}) == {}
     assert task in registries["task"]
 

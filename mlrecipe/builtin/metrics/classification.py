@@ -6,6 +6,8 @@ scikit-learn's defaults; with more they are the plain mean over the labels (macr
 
 Where a row may have several labels they take probabilities and 0 or 1, both of shape (rows, labels); each
 label is a decision of its own, and the plain mean over the labels is taken, as torchmetrics does.
+
+Where words have tags each word counts as a row does; see `mlrecipe.builtin.metrics.tags`.
 """
 
 from __future__ import annotations
@@ -16,15 +18,16 @@ from torchmetrics import Metric
 
 from mlrecipe import metric
 from mlrecipe.builtin.metrics import formulas
-from mlrecipe.builtin.metrics.fitting import MULTI, require
+from mlrecipe.builtin.metrics.fitting import FRAMES, MULTI, TAGS, require
 from mlrecipe.builtin.metrics.states import Counts, ExactMatches, Kept, LabelCounts, OfTally
+from mlrecipe.builtin.metrics.tags import RowMatches, WordCounts
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Head
 
 
 @metric("accuracy")
 def accuracy(head: Head) -> Metric:
-    """Share of rows whose most probable label is the right one.
+    """Share of rows whose most probable label is the right one, or of words whose tag is.
 
     Where a row may have several labels, the share of all decisions, label by label, that are right; for
     the share of rows in which all are, take `exact-match`.
@@ -32,30 +35,37 @@ def accuracy(head: Head) -> Metric:
     require(head, "accuracy")
     if head.problem_type == MULTI:
         return _of_labels(head, partial(formulas.over_labels, formulas.correct))
+    if head.problem_type == TAGS:
+        return _counted(head, partial(formulas.micro, formulas.recall))
     return Counts(len(head.labels), partial(formulas.micro, formulas.recall), average="micro")
 
 
 @metric("exact-match")
 def exact_match(head: Head) -> Metric:
-    """Share of rows that are said to have just the labels that they have (subset accuracy)."""
+    """Share of rows that are said to have just the labels that they have (subset accuracy).
+
+    Where words have tags, of rows in which all tags are right, and the intent where there is one.
+    """
     require(head, "exact-match")
+    if head.problem_type in (TAGS, FRAMES):
+        return RowMatches()
     return ExactMatches(len(head.labels), threshold=head.threshold)
 
 
 @metric("hamming-distance")
 def hamming_distance(head: Head) -> Metric:
-    """Share of rows, or of the decisions of all labels where a row may have several, that are wrong."""
+    """Share of rows or words, or of all labels' decisions where a row may have several, that are wrong."""
     require(head, "hamming-distance")
     if head.problem_type == MULTI:
         return _of_labels(head, partial(formulas.over_labels, formulas.mistaken))
-    return Counts(len(head.labels), formulas.missed)
+    return _counted(head, formulas.missed)
 
 
 @metric("balanced-accuracy")
 def balanced_accuracy(head: Head) -> Metric:
     """Mean over the labels that are there of the share of their rows that are found."""
     require(head, "balanced-accuracy")
-    return Counts(len(head.labels), partial(formulas.there, formulas.recall))
+    return _counted(head, partial(formulas.there, formulas.recall))
 
 
 @metric("top-3-accuracy")
@@ -196,14 +206,14 @@ def matthews_corrcoef(head: Head) -> Metric:
     require(head, "matthews-corrcoef")
     if head.problem_type == MULTI:
         return _of_labels(head, formulas.matthews_of_decisions)
-    return Counts(len(head.labels), formulas.matthews)
+    return _counted(head, formulas.matthews)
 
 
 @metric("cohen-kappa")
 def cohen_kappa(head: Head) -> Metric:
     """Cohen's kappa: agreement with the targets beyond chance, at most 1."""
     require(head, "cohen-kappa")
-    return Counts(len(head.labels), formulas.kappa)
+    return _counted(head, formulas.kappa)
 
 
 @metric("calibration-error")
@@ -235,7 +245,8 @@ def _micro(head: Head, name: str, rate: OfTally) -> Metric:
 def _counted(head: Head, formula: OfTally) -> Metric:
     if head.problem_type == MULTI:
         return _of_labels(head, formula)
-    return Counts(len(head.labels), formula)
+    counts = WordCounts if head.problem_type == TAGS else Counts
+    return counts(len(head.labels), formula)
 
 
 def _of_labels(head: Head, formula: OfTally) -> Metric:

@@ -119,7 +119,7 @@ def kappa(tally: Tally) -> Tensor:
     """Cohen's kappa; 0 where all rows have one label and are given it."""
     given, there_ = tally.tp + tally.fp, tally.tp + tally.fn
     rows = there_.sum()
-    chance = (given * there_).sum() / rows
+    chance = divide((given * there_).sum(), rows)
     return divide(tally.tp.sum() - chance, rows - chance)
 
 

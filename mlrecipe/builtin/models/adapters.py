@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from mlrecipe.builtin.models import chains
 from mlrecipe.builtin.models.heads import from_config
 from mlrecipe.errors import DataError, did_you_mean
 
@@ -63,12 +64,12 @@ def adapt(
     """
     peft = _library()
     with _explained(network), _quiet():
-        config = _configuration(peft, settings)
+        config = _configuration(peft, settings, of_words=bool(chains.noted(network.config)))
         given = list(config.modules_to_save or [])
         config.modules_to_save = sorted({*given, *_new_parts(network, fresh)})
         wrapper = peft.get_peft_model(network, config, revision=revision)
         config.modules_to_save = sorted(set(config.modules_to_save or []))  # each is there twice
-        _outputs(wrapper)
+        _require_places(network, _outputs(wrapper), str(settings.get("method")))
     if config.is_prompt_learning:
         return cast(nn.Module, wrapper)
     setattr(network, _PLACE, _Wrapped(wrapper))
@@ -122,7 +123,7 @@ def _library() -> Any:
     return peft
 
 
-def _configuration(peft: Any, settings: Mapping[str, Any]) -> Any:
+def _configuration(peft: Any, settings: Mapping[str, Any], *, of_words: bool) -> Any:
     """PEFT's configuration for a method by its name, `prefix-tuning` or `PREFIX_TUNING`."""
     kinds = {
         str(kind.value).lower().replace("_", "-"): made
@@ -146,7 +147,7 @@ def _configuration(peft: Any, settings: Mapping[str, Any]) -> Any:
     if method == "adalora":
         # The real number is known, and set, when training starts.
         given = {"total_step": 2**31} | given
-    return kinds[method](task_type="SEQ_CLS", **given)
+    return kinds[method](task_type="TOKEN_CLS" if of_words else "SEQ_CLS", **given)
 
 
 def _full(name: str, known: Collection[str]) -> str:
@@ -209,6 +210,14 @@ def _outputs(module: nn.Module) -> Tensor:
     for part, mode in modes.items():
         part.training = mode
     return cast(Tensor, logits)
+
+
+def _require_places(network: PreTrainedModel, logits: Tensor, method: str) -> None:
+    """Raise where an adapter puts tokens before the text of a network whose outputs belong to places."""
+    given = network.dummy_inputs["input_ids"].shape[1]
+    if chains.noted(network.config) and logits.shape[1] != given:
+        message = f"{method!r} puts tokens before each text, and words are found by their places"
+        raise DataError(message, key="peft", hint="use a method that changes layers, such as lora")
 
 
 def _without_adapter(base: nn.Module) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Classification heads: what a checkpoint's predicts, and making it predict a task's labels."""
+"""Heads of classifiers: what a checkpoint's predicts, and making it predict a task's labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
+from mlrecipe.builtin.models import chains
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Head
 
@@ -18,18 +24,32 @@ def describe(config: PreTrainedConfig, head: Head) -> None:
     config.id2label = dict(enumerate(head.labels))
     config.label2id = {label: i for i, label in enumerate(head.labels)}
     # Of several outputs the library knows nothing: to it they are one long row of logits.
-    config.problem_type = cast(Any, None if head.outputs else head.problem_type)
+    is_theirs = not head.outputs and not chains.is_of_words(head)
+    config.problem_type = cast(Any, head.problem_type if is_theirs else None)
+    chains.note(config, head)
+
+
+def auto(config: PreTrainedConfig) -> Any:
+    """The library's class that makes a network of a configuration with a head written into it."""
+    if chains.noted(config):
+        return AutoModelForTokenClassification
+    return AutoModelForSequenceClassification
 
 
 def from_config(config: PreTrainedConfig, **options: Any) -> PreTrainedModel:
     """A network with random weights."""
-    make: Any = AutoModelForSequenceClassification.from_config
-    return cast(PreTrainedModel, make(config, trust_remote_code=False, **options))
+    made = auto(config).from_config(config, trust_remote_code=False, **options)
+    chains.attach(made)
+    return cast(PreTrainedModel, made)
 
 
-def brings_head(config: PreTrainedConfig) -> bool:
-    """Whether a checkpoint with this configuration comes with a trained classification head."""
-    return any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
+def brings_head(config: PreTrainedConfig, head: Head | None = None) -> bool:
+    """Whether a checkpoint of this configuration has a trained head, of the kind of `head` if given."""
+    of_words, of_texts = "ForTokenClassification", "ForSequenceClassification"
+    kinds = (of_words, of_texts)
+    if head is not None:
+        kinds = (of_words if chains.is_of_words(head) else of_texts,) * 2
+    return any(name.endswith(kinds) for name in config.architectures or ())
 
 
 def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, ...] | None:
@@ -41,7 +61,7 @@ def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, .
     Raises:
         DataError: the checkpoint's head is for other labels.
     """
-    if not brings_head(config):
+    if not brings_head(config, head):
         return None
     theirs = _names(config)
     if head.problem_type == "regression" and len(theirs) == 1:

@@ -1,19 +1,20 @@
-"""A Hugging Face encoder with a classification head, from a checkpoint or from a configuration."""
+"""A Hugging Face encoder with a head for labels of texts or words, from a checkpoint or a configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from mlrecipe import events, model
 from mlrecipe.builtin.models import (
     adapters,
+    chains,
     configs,
     freezing,
     heads,
@@ -29,7 +30,10 @@ from mlrecipe.interfaces import File, Head, ModelSource, Parts, TokenizerSource,
 @model("transformer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transformer:
-    """Any checkpoint that `AutoModelForSequenceClassification` reads. Remote code is never run."""
+    """Any checkpoint that `AutoModelForSequenceClassification` reads; remote code is never run.
+
+    For a task that tags words any that `AutoModelForTokenClassification` reads.
+    """
 
     checkpoint: ModelSource | None = None
     """Folder or hub id of pretrained weights."""
@@ -146,9 +150,12 @@ class Transformer:
         base = folder / adapters.BASE
         is_apart = base.is_dir()
         with quiet():
-            loaded = _load(
-                str(base if is_apart else folder), attn_implementation=self.attn_implementation
-            )
+            source = str(base if is_apart else folder)
+            config = configs.read(source, None, key="checkpoint")
+            loaded = _load(source, config, attn_implementation=self.attn_implementation)
+            chains.attach(loaded)
+            if chains.noted(config).get("crf_tags"):
+                chains.restore(loaded, source, revision=None)
             if is_apart:
                 return adapters.load(loaded, folder)
             if self.peft is None:
@@ -157,25 +164,41 @@ class Transformer:
 
     def _build_pretrained(self, checkpoint: str, config: PreTrainedConfig, head: Head) -> nn.Module:
         order = None if self.new_head else heads.match(config, head, checkpoint)
+        had = chains.noted(config)
         heads.describe(config, head)
         options: dict[str, Any] = {"revision": self.revision}
         options["attn_implementation"] = self.attn_implementation
         if order is None:
             options["ignore_mismatched_sizes"] = True
         try:
-            loaded = _load(checkpoint, config=config, output_loading_info=True, **options)
+            loaded = _load(checkpoint, config, output_loading_info=True, **options)
         except (OSError, ValueError, RuntimeError) as error:
             raise configs.unreadable(checkpoint, error, key="checkpoint") from error
         module = cast(PreTrainedModel, loaded[0])
         _warn_of_missing(module, loaded[1]["missing_keys"])
+        chains.attach(module)
         if order is not None:
             heads.reorder(module, order)
+            self._take_transitions(module, checkpoint, order, head, had=had)
         elif heads.brings_head(config):
             heads.renew(module)
             events.emit(
                 events.Note("the checkpoint's classification head is dropped for a new one")
             )
         return self._arranged(module, fresh=loaded[1]["missing_keys"])
+
+    def _take_transitions(
+        self, network: nn.Module, checkpoint: str, order: Sequence[int], head: Head, *,
+        had: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Take the checkpoint's transitions between tags, if it has some and the task wants them."""
+        count = chains.transitions_of(head)
+        if had.get("crf_tags") and not count:
+            events.emit(events.Note("the checkpoint's transitions between tags are dropped"))
+        elif had.get("crf_tags"):
+            before = len(head.labels) - count
+            tags = [place - before for place in order[before:]]
+            chains.restore(network, checkpoint, revision=self.revision, order=tags)
 
     def _arranged(self, network: PreTrainedModel, *, fresh: Collection[str]) -> nn.Module:
         """The network with what the recipe changes in it; `fresh` are parameters new to it."""
@@ -235,11 +258,11 @@ class Transformer:
         return str(folder) if tokenizers.is_in(folder) else None
 
 
-def _load(source: str, **options: Any) -> Any:
+def _load(source: str, config: PreTrainedConfig, **options: Any) -> Any:
     given = {name: value for name, value in options.items() if value is not None}
     # By default the library takes the checkpoint's own type: half-precision files would train so.
-    return AutoModelForSequenceClassification.from_pretrained(
-        source, dtype=torch.float32, trust_remote_code=False, **given
+    return heads.auto(config).from_pretrained(
+        source, config=config, dtype=torch.float32, trust_remote_code=False, **given
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from mlrecipe.builtin.models import configs, freezing, layers
+from mlrecipe.builtin.models import chains, configs, freezing, layers
 from mlrecipe.errors import DataError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ ARCHITECTURES = (
 _IN_TUPLES = ("deberta-v2", "mpnet")  # what their layers give
 _OF_THE_HEAD = (
     "id2label", "label2id", "problem_type", "_name_or_path", "architectures", "transformers_version",
-    "dtype",
+    "dtype", chains.NOTE,
 )  # fmt: skip
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -123,7 +123,7 @@ class EncoderTrunk:
         return {name: t[:, :1] if name in _INPUTS else t for name, t in batch.items()}
 
     def _keep(self) -> Kept:
-        if not self._is_all:
+        if not self._is_all or chains.noted(self._network.config):
             return "tokens"
         if getattr(self._network.config, "classifier_pooling", "cls") == "cls":
             return "first"

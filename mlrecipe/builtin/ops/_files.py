@@ -9,7 +9,7 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +52,16 @@ class Source:
         return DataError(f"{where}: {message}", key=self.key, hint=hint)
 
 
-def sources(named: str | Iterable[str], *, key: str, format: str) -> list[Source]:
+def sources(
+    named: str | Iterable[str], *, key: str, format: str, endings: Collection[str] = FORMATS
+) -> list[Source]:
     """The files that a parameter names, sorted by path; each may be a file, a folder or a glob.
+
+    Args:
+        named: what the parameter holds.
+        key: its name.
+        format: what the files hold; `auto` goes by the endings of their names.
+        endings: those of the files that are taken of a folder.
 
     Raises:
         DataError: nothing is there, a folder has no data files, or a file's format is not known.
@@ -61,7 +69,7 @@ def sources(named: str | Iterable[str], *, key: str, format: str) -> list[Source
     texts = [named] if isinstance(named, str) else list(named)
     if not texts:
         raise DataError("no file is named", key=key)
-    paths = dict.fromkeys(path for text in texts for path in _paths(text, key))
+    paths = dict.fromkeys(path for text in texts for path in _paths(text, key, endings))
     return [
         Source(path=path, key=key, format=_format(path, key) if format == "auto" else format)
         for path in sorted(paths)
@@ -110,23 +118,39 @@ def check_same_columns(first: Source, names: list[str], source: Source, found: l
         )
 
 
-def by_split(
-    named: Mapping[str, str | Iterable[str] | None], *, format: str, key: str | None = None
+def named(
+    usual: Mapping[str, str | Iterable[str] | None],
+    others: Mapping[str, str | Iterable[str]] | None,
+    *,
+    format: str,
+    endings: Collection[str] = FORMATS,
 ) -> dict[str, list[Source]]:
-    """The files of each split; `key` names the parameter when that is not the split's own name."""
-    return {
-        split: sources(value, key=key or split, format=format)
-        for split, value in named.items()
+    """The files of each split, from the parameters `train`, `valid`, `test` and from `files`.
+
+    Raises:
+        DataError: no file is named, a split twice, or as `sources`.
+    """
+    others = others or {}
+    twice = [name for name in others if usual.get(name) is not None]
+    if twice:
+        raise DataError(f"the split {twice[0]!r} is named twice", key="files")
+    keys = {split: split for split in usual} | dict.fromkeys(others, "files")
+    found = {
+        split: sources(value, key=keys[split], format=format, endings=endings)
+        for split, value in {**usual, **others}.items()
         if value is not None
     }
+    if not found:
+        raise DataError("no file is named", hint="set train, valid, test or files")
+    return found
 
 
-def _paths(text: str, key: str) -> list[Path]:
+def _paths(text: str, key: str, endings: Collection[str]) -> list[Path]:
     path = Path(text)
     if path.is_file():
         return [path]
     if path.is_dir():
-        return _in_folder(path, key)
+        return _in_folder(path, key, endings)
     if glob.has_magic(text):
         found = [Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file()]
         if not found:
@@ -135,17 +159,17 @@ def _paths(text: str, key: str) -> list[Path]:
     raise DataError(f"there is no file {text!r}", key=key, hint=_nearest(path))
 
 
-def _in_folder(folder: Path, key: str) -> list[Path]:
+def _in_folder(folder: Path, key: str, endings: Collection[str]) -> list[Path]:
     """The data files below a folder; hidden ones are left out."""
     files = [
         path
         for path in folder.rglob("*")
         if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]
-    found = [path for path in files if _ending(path) in FORMATS]
+    found = [path for path in files if _ending(path) in endings]
     if not found:
         raise DataError(
-            f"the folder {str(folder)!r} has no data files", key=key, hint=_known_endings()
+            f"the folder {str(folder)!r} has no data files", key=key, hint=_known_endings(endings)
         )
     return found
 
@@ -163,7 +187,7 @@ def _format(path: Path, key: str) -> str:
         raise DataError(
             f"the name {path.name!r} does not say what the file holds",
             key=key,
-            hint=f"set format; {_known_endings()}",
+            hint=f"set format; {_known_endings(FORMATS)}",
         )
     return FORMATS[ending]
 
@@ -175,8 +199,8 @@ def _ending(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def _known_endings() -> str:
-    return f"known endings: {', '.join(FORMATS)}, each also with {', '.join(COMPRESSED)}"
+def _known_endings(endings: Collection[str]) -> str:
+    return f"known endings: {', '.join(endings)}, each also with {', '.join(COMPRESSED)}"
 
 
 def _opened(path: Path) -> IO[bytes]:

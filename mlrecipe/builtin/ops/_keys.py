@@ -21,7 +21,7 @@ def keys(split: Dataset, columns: Sequence[str], *, normalize: bool = False) -> 
     """One number for each row, equal where the columns are equal, shape (rows,).
 
     Two rows that differ share a number with a chance of 1 in 2**64. `normalize` takes texts that
-    differ only in case and white space for equal.
+    differ only in case and white space for equal, those in lists too.
     """
     import numpy as np
 
@@ -61,6 +61,8 @@ def _texts(table: pa.Table, change: Callable[[Any], Any] | None) -> list[str]:
 
 
 def _normal(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_normal(item) for item in value]
     return " ".join(value.casefold().split()) if isinstance(value, str) else value
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_OF_WORDS = "word_lengths"
+"""Column with the tokens of each word, where words were tokenized."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A split, and what of it is looked at."""
@@ -29,6 +33,9 @@ class Part:
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+    tags: tuple[str, ...]
+    """Those of `labels` whose rows have one for each word."""
+
     has_tokens: bool
     """Whether there is a column `input_ids`, whose lengths count then."""
 
@@ -42,7 +49,7 @@ class Labels:
     """A column of labels in a piece."""
 
     counts: Mapping[Any, int]
-    """Label → rows that have it; of numbers with fractions none."""
+    """Label → rows that have it, of tags words; of numbers with fractions none."""
 
     missing: int
     """Rows without a label."""
@@ -75,14 +82,23 @@ class Piece:
 
 
 def part_of(
-    split: Dataset, *, texts: Sequence[str], labels: Sequence[str], separator: str | None
+    split: Dataset,
+    *,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    tags: Sequence[str] = (),
+    separator: str | None,
 ) -> Part:
-    """What is to be looked at of a split, whose columns `texts` and `labels` may lack."""
+    """What is to be looked at of a split, whose columns `texts` and `labels` may lack.
+
+    A text may be a list of words, and `tags` are those of `labels` that have one for each of them.
+    """
     names = split.column_names
     texts, labels = ([name for name in some if name in names] for some in (texts, labels))
     has_tokens = "input_ids" in names
     has_truncated = "truncated" in names and split.features["truncated"].dtype == "bool"
     extra = ["input_ids"] * has_tokens + ["truncated"] * has_truncated
+    extra += [name for name in (_OF_WORDS,) if has_tokens and name in names]
     return Part(
         rows=split.select_columns(list(dict.fromkeys([*texts, *labels, *extra]))).with_format(
             "arrow"
@@ -90,6 +106,7 @@ def part_of(
         count=len(split),
         texts=tuple(texts),
         labels=tuple(labels),
+        tags=tuple(name for name in labels if name in tags),
         has_tokens=has_tokens,
         has_truncated=has_truncated,
         separator=separator,
@@ -108,9 +125,14 @@ def look(parts: Mapping[str, Part], piece: tuple[str, int]) -> Piece:
     return Piece(
         rows=stop - start,
         blank={name: _blank(texts.column(name)) for name in part.texts},
-        lengths=_lengths(table.select(["input_ids"]) if part.has_tokens else texts),
+        lengths=_tokens(table) if part.has_tokens else _lengths(texts),
         keys=_keys.of_table(texts) if part.texts else np.empty(0, np.uint64),
-        labels={name: _labels(table.column(name), part.separator) for name in part.labels},
+        labels={
+            name: _tags(table.column(name))
+            if name in part.tags
+            else _labels(table.column(name), part.separator)
+            for name in part.labels
+        },
         truncated=_true(table.column("truncated")) if part.has_truncated else 0,
         tokens=_distinct(table.column("input_ids")) if part.has_tokens else np.empty(0, np.int64),
     )
@@ -119,7 +141,22 @@ def look(parts: Mapping[str, Part], piece: tuple[str, int]) -> Piece:
 def _blank(texts: pa.ChunkedArray) -> tuple[int, int]:
     import pyarrow.compute as pc
 
+    if not _is_text(texts.type):  # lists of words
+        return texts.null_count, _true(pc.equal(pc.list_value_length(texts), 0))
     return texts.null_count, _true(pc.equal(pc.utf8_trim_whitespace(texts), ""))
+
+
+def _tokens(table: pa.Table) -> dict[int, int]:
+    """How many rows there are of each number of tokens; what is in two windows counts once."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if _OF_WORDS not in table.column_names:
+        return _lengths(table.select(["input_ids"]))
+    lists = table.column(_OF_WORDS).combine_chunks()
+    rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
+    total = np.bincount(rows, np.asarray(pc.list_flatten(lists)), table.num_rows)
+    return {int(number): count for number, count in Counter(total.tolist()).items()}
 
 
 def _lengths(table: pa.Table) -> dict[int, int]:
@@ -144,6 +181,15 @@ def _distinct(tokens: pa.ChunkedArray) -> NDArray[np.int64]:
     import pyarrow.compute as pc
 
     return np.asarray(pc.unique(pc.list_flatten(tokens)).drop_null(), dtype=np.int64)
+
+
+def _tags(values: pa.ChunkedArray) -> Labels:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    counts = _counted(pc.list_flatten(values))
+    none = np.empty(0, np.float64)
+    return Labels(counts=counts, missing=values.null_count, per_row={}, numbers=none)
 
 
 def _labels(values: pa.ChunkedArray, separator: str | None) -> Labels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
     Tables = Mapping[str, Sequence["_Part"]]
+    Change = Callable[[Source, pa.Table], pa.Table]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,21 @@ class _Part:
         return self.source.format in ("csv", "tsv")
 
 
-def read(files: Mapping[str, Sequence[Source]], layout: Layout, wanted: Wanted) -> DatasetDict:
+def read(
+    files: Mapping[str, Sequence[Source]],
+    layout: Layout,
+    wanted: Wanted,
+    change: Change | None = None,
+) -> DatasetDict:
     """The rows of each split's files, in the files' order, in memory.
 
     A column has one type in all splits. The files of a split have the same columns, but for JSON.
+
+    Args:
+        files: those of each split.
+        layout: how cells are written in files of texts.
+        wanted: what is to become of the rows.
+        change: what is done to the rows of a file as they are read, some thousand at a time in their order.
 
     Raises:
         DataError: a file cannot be read, or the files of a split differ in their columns.
@@ -64,7 +76,8 @@ def read(files: Mapping[str, Sequence[Source]], layout: Layout, wanted: Wanted) 
     from datasets import DatasetDict
 
     layout.check()
-    parts = {split: _parts(found, layout, wanted.limit) for split, found in files.items()}
+    limit = wanted.limit
+    parts = {split: _parts(found, layout, limit, change) for split, found in files.items()}
     there = {split: _names(found) for split, found in parts.items()}
     names = _kept(there, wanted.columns)
     _check_types(wanted, names)
@@ -96,11 +109,14 @@ def fingerprint() -> str:
     return uuid4().hex[:16]
 
 
-def _parts(sources: Sequence[Source], layout: Layout, limit: int | None) -> list[_Part]:
+def _parts(
+    sources: Sequence[Source], layout: Layout, limit: int | None, change: Change | None
+) -> list[_Part]:
     parts: list[_Part] = []
     left = limit
     for source in sources:
-        for table in _read(source, layout, left):
+        for read in _read(source, layout, left):
+            table = read if change is None else change(source, read)
             parts.append(_Part(source=source, table=table))
             left = None if left is None else left - table.num_rows
             events.progress(sum(part.table.num_rows for part in parts), limit)
@@ -178,8 +194,11 @@ def _kinds(
 
 
 def _kind(part: _Part, name: str) -> pa.DataType:
+    import pyarrow as pa
+
     column = part.table.column(name)
-    return _types.inferred(column) if part.is_text else _types.canonical(column.type)
+    is_text = part.is_text and pa.types.is_string(column.type)
+    return _types.inferred(column) if is_text else _types.canonical(column.type)
 
 
 def _split_table(

@@ -32,8 +32,8 @@ def deduplicate(
 
     Args:
         data: a data set, with splits or without.
-        columns: columns to compare; by default all.
-        normalize: whether texts that differ only in case and white space are equal.
+        columns: columns to compare, such as `["tokens"]` of words with tags; by default all.
+        normalize: whether texts that differ only in case and white space are equal, and lists of such.
         across_splits: whether rows are also dropped that are in another split. A row stays in
             `test` rather than elsewhere, and in any split rather than in `train`; among the others,
             such as `valid`, in the one that comes first.

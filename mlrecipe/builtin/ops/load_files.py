@@ -8,7 +8,6 @@ import mlrecipe
 from mlrecipe.builtin.ops import _files, _reading
 from mlrecipe.builtin.ops._delimited import Layout
 from mlrecipe.builtin.ops._reading import Wanted
-from mlrecipe.errors import DataError
 from mlrecipe.interfaces import File
 
 if TYPE_CHECKING:
@@ -62,13 +61,7 @@ def load_files(  # noqa: PLR0913 - each says one thing about the files
         limit: at most this many rows of each split.
     """
     named = {"train": train, "valid": valid, "test": test}
-    twice = [name for name in files or {} if named.get(name) is not None]
-    if twice:
-        raise DataError(f"the split {twice[0]!r} is named twice", key="files")
-    sources = _files.by_split(named, format=format)
-    sources |= _files.by_split(files or {}, format=format, key="files")
-    if not sources:
-        raise DataError("no file is named", hint="set train, valid, test or files")
+    sources = _files.named(named, files, format=format)
     layout = Layout(
         delimiter=delimiter,
         header=header,

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mlrecipe
 from mlrecipe import events
-from mlrecipe.builtin.ops import _pieces, _seen, _splits, _workers
-from mlrecipe.builtin.ops._lengths import words
-from mlrecipe.columns import label_rank
-from mlrecipe.errors import DataError
+from mlrecipe.builtin.ops import _looked_at, _pieces, _seen, _splits, _workers
 from mlrecipe.interfaces import Column
 
 if TYPE_CHECKING:
@@ -19,10 +15,6 @@ if TYPE_CHECKING:
 
     from mlrecipe.builtin.ops._seen import Seen
     from mlrecipe.builtin.ops._splits import Data
-
-_LOOKED_AT = 1000
-_SINGLE_WORD = 1.5
-_CLEARLY_LABEL = 60
 
 
 @mlrecipe.op("statistics", ignore=("num_workers",))
@@ -41,29 +33,35 @@ def statistics(
     about what deserves attention. Each split has `rows`, and what of the following applies:
     `labels` (column to its facts: `rows` and `shares` of each label, and `majority`, the share of
     the commonest; `per_row`, where a row may have several; of numbers with fractions `range` and
-    `histogram`; `distinct`, where there are more than a thousand; `unlabelled` rows), `texts`
-    (column to rows where it is `missing` or `empty`, which is nothing but white space),
-    `duplicates` (rows whose texts equal those of an earlier row), `overlap` (other split to rows
-    whose texts are there too), `length` (`mean`, percentiles, `max` and `histogram`, in tokens
-    where there are `input_ids`, else in words), `vocabulary` (different tokens), `truncated` and
-    `truncation_rate` (rows that lost tokens, where a column `truncated` says so).
+    `histogram`; `distinct`, where there are more than a thousand; `unlabelled` rows; where each word
+    has a tag, `rows` are words), `texts` (column to rows where it is `missing` or `empty`, which is
+    nothing but white space, or no words), `duplicates` (rows whose texts equal those of an earlier
+    row), `overlap` (other split to rows whose texts are there too), `length` (`mean`, percentiles,
+    `max` and `histogram`, in tokens where there are `input_ids`, else in words; those of words
+    without special tokens, and once where windows share them), `vocabulary` (different tokens),
+    `truncated` and `truncation_rate` (rows that lost tokens, where a column `truncated` says so).
 
     Every row is looked at, 10,000 at a time; of each, 8 bytes are kept.
 
     Args:
         data: a data set, with splits or without.
-        text: column or columns with the texts; by default all columns of strings that hold more
-            than single words.
-        label: column or columns with the labels; by default the one whose name says so.
+        text: column or columns with the texts, or with lists of words; by default the words where they
+            have tags, else all columns of strings that hold more than single words.
+        label: column or columns with the labels; by default the one whose name says so, and where there are
+            words the one with their tags.
         separator: what stands between several labels in a text.
         train: split that the others are compared with.
         num_workers: processes to look at the rows.
     """
     found = _splits.splits_of(data)
-    columns = _columns(found, text, label)
+    columns = _looked_at.choose(found, text, label)
     parts = {
         name: _pieces.part_of(
-            split, texts=columns.texts, labels=columns.labels, separator=separator
+            split,
+            texts=columns.texts,
+            labels=columns.labels,
+            tags=columns.tags,
+            separator=separator,
         )
         for name, split in found.items()
     }
@@ -80,68 +78,6 @@ def statistics(
             *(text for name in facts for text in _warnings(name, facts, train)),
         ],
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
-    texts: list[str]
-    labels: list[str]
-
-
-def _columns(
-    splits: Mapping[str, Dataset],
-    text: str | Sequence[str] | None,
-    label: str | Sequence[str] | None,
-) -> _Columns:
-    known = dict.fromkeys(name for split in splits.values() for name in split.column_names)
-    if label is None:
-        best = max(known, key=label_rank, default="")
-        labels = [best] if label_rank(best) >= _CLEARLY_LABEL else []
-    else:
-        labels = [label] if isinstance(label, str) else list(label)
-        _splits.check_columns(splits, labels, key="label")
-    _check(splits, labels, _is_label, "label", "no labels, but {}")
-    if text is None:
-        return _Columns(texts=_text_columns(splits, besides=labels), labels=labels)
-    texts = [text] if isinstance(text, str) else list(text)
-    _splits.check_columns(splits, texts, key="text")
-    _check(splits, texts, _is_text, "text", "no texts")
-    return _Columns(texts=texts, labels=labels)
-
-
-def _check(
-    splits: Mapping[str, Dataset], names: Sequence[str], fits: Any, key: str, what: str
-) -> None:
-    for split in splits.values():
-        for name in names:
-            if name in split.column_names and not fits(split.features[name]):
-                kind = split.features[name]
-                raise DataError(f"column {name!r} holds {what.format(kind)}", key=key)
-
-
-def _is_text(feature: Any) -> bool:
-    return getattr(feature, "dtype", None) in ("string", "large_string")
-
-
-def _is_label(feature: Any) -> bool:
-    """Whether it is one plain value, or a list of such."""
-    from datasets import ClassLabel, Value
-
-    return isinstance(getattr(feature, "feature", feature), Value | ClassLabel)
-
-
-def _text_columns(splits: Mapping[str, Dataset], *, besides: Sequence[str]) -> list[str]:
-    """The columns of strings that hold more than single words; all of them when none does."""
-    import pyarrow.compute as pc
-
-    found: dict[str, float] = {}
-    for split in splits.values():
-        head = split.select(range(min(_LOOKED_AT, len(split))))
-        for name, feature in split.features.items():
-            if _is_text(feature) and name not in besides:
-                mean = pc.mean(words(_splits.column(head, name))).as_py() or 0.0
-                found[name] = max(mean, found.get(name, 0.0))
-    return [name for name, mean in found.items() if mean > _SINGLE_WORD] or list(found)
 
 
 def _see(parts: Mapping[str, _pieces.Part], num_workers: int) -> dict[str, Seen]:

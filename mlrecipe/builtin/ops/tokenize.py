@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlrecipe
 from mlrecipe import columns
 from mlrecipe.builtin.ops._encode import Encoded, Encoder, make_encoder
+from mlrecipe.builtin.ops._kept import kept
 from mlrecipe.builtin.ops._splits import splits_of
-from mlrecipe.errors import DataError, did_you_mean
+from mlrecipe.builtin.ops._tokenizing import (
+    check_kept,
+    load_tokenizer,
+    place,
+    require,
+    threads,
+    warn_of_length,
+)
+from mlrecipe.errors import DataError
 from mlrecipe.events import Note, emit
 from mlrecipe.interfaces import Column, TokenizerSource
 
@@ -62,14 +69,14 @@ def tokenize(  # noqa: PLR0913 - the parameters of a recipe's node
     splits = splits_of(data)
     texts = _chosen(splits, text, text_pair)
     _check_columns(splits, texts, keep)
-    with _threads(num_workers):
-        loaded = _load_tokenizer(tokenizer, revision)
-        _warn_of_length(loaded, max_length)
-        with_types = "text_pair" in texts and "token_type_ids" in loaded.model_input_names
+    with threads(num_workers):
+        pairs = "text_pair" in texts
+        encoder, with_types = kept(
+            ("tokenize", tokenizer, revision, max_length, pairs),
+            lambda: _encoder(tokenizer, revision, max_length, pairs=pairs),
+        )
         job = _Job(
-            encoder=make_encoder(
-                loaded, max_length, pairs="text_pair" in texts, with_types=with_types
-            ),
+            encoder=encoder,
             texts=texts,
             kept=keep,
             with_types=with_types,
@@ -92,6 +99,16 @@ class _Job:
     with_types: bool
     batch_rows: int
     total: int
+
+
+def _encoder(
+    source: str, revision: str | None, max_length: int, *, pairs: bool
+) -> tuple[Encoder, bool]:
+    """What encodes, and whether it tells the texts of pairs apart."""
+    loaded = load_tokenizer(source, revision)
+    warn_of_length(loaded, max_length)
+    with_types = pairs and "token_type_ids" in loaded.model_input_names
+    return make_encoder(loaded, max_length, pairs=pairs, with_types=with_types), with_types
 
 
 def _chosen(
@@ -118,87 +135,19 @@ def _check_columns(
     for name, split in splits.items():
         for key, column in texts.items():
             _check_text(name, split, key, column)
-        for column in split.column_names if keep is None else keep:
-            if column not in split.column_names:
-                _raise_missing(name, split, "keep", column)
-            if column in _NEW:
-                raise DataError(
-                    f"{_of(name)} has a column {column!r} already",
-                    key="keep",
-                    hint="name the columns to keep, without it",
-                )
+        check_kept(name, split, keep, _NEW)
 
 
 def _check_text(name: str, split: Dataset, key: str, column: str) -> None:
-    if column not in split.column_names:
-        _raise_missing(name, split, key, column)
+    require(name, split, key, column)
     feature = split.features[column]
     if getattr(feature, "dtype", None) not in ("string", "large_string"):
         kind = getattr(feature, "dtype", type(feature).__name__)
-        raise DataError(f"column {column!r} of {_of(name)} holds {kind}, not text", key=key)
-
-
-def _raise_missing(name: str, split: Dataset, key: str, column: str) -> None:
-    columns = ", ".join(repr(each) for each in split.column_names)
-    raise DataError(
-        f"{_of(name)} has no column {column!r}; it has {columns}",
-        key=key,
-        hint=did_you_mean(column, split.column_names),
-    )
-
-
-def _of(name: str) -> str:
-    return f"split {name!r}" if name else "the data set"
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Let the Rust library use this many threads; it reads the count once in a process."""
-    if count is None:
-        yield
-        return
-    wanted = {"RAYON_NUM_THREADS": str(count), "TOKENIZERS_PARALLELISM": str(count > 1).lower()}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _load_tokenizer(source: str, revision: str | None) -> Any:
-    """What `AutoTokenizer` makes of `source`; code that comes with it is never run.
-
-    Its class may build another pipeline than `tokenizer.json` describes, so that file alone
-    would not tell what the model was trained with.
-    """
-    if Path(source).is_absolute() and not Path(source).exists():
-        raise DataError(f"no folder {source!r}", key="tokenizer")
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        reason = str(error).strip().splitlines()
+        hint = (
+            "lists of words are for the op `tokenize-words`" if hasattr(feature, "feature") else ""
+        )
         raise DataError(
-            f"cannot load a tokenizer from {source!r}: {reason[0] if reason else error!r}",
-            key="tokenizer",
-            hint="give a folder with tokenizer.json or the vocabulary's files, or a hub id",
-        ) from error
-
-
-def _warn_of_length(tokenizer: Any, max_length: int) -> None:
-    if max_length > tokenizer.model_max_length:
-        emit(
-            Note(
-                f"max_length {max_length} is more than the {tokenizer.model_max_length} "
-                "tokens that the model takes",
-                level="warning",
-            )
+            f"column {column!r} of {place(name)} holds {kind}, not text", key=key, hint=hint
         )
 
 
@@ -264,7 +213,7 @@ def _texts(table: pa.Table, name: str, key: str, column: str, start: int) -> pa.
     if texts.null_count:
         row = start + pc.index(pc.is_null(texts), True).as_py()
         raise DataError(
-            f"row {row} of {_of(name)} has no text in column {column!r}",
+            f"row {row} of {place(name)} has no text in column {column!r}",
             key=key,
             hint="filter such rows out first",
         )

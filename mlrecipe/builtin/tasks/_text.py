@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -58,6 +59,20 @@ class TextTask:
         if TARGETS in rows.column_names:
             batch[TARGETS] = self._targets(rows[TARGETS])
         return batch
+
+    def separate(
+        self, batch: Mapping[str, Tensor], places: int
+    ) -> Sequence[tuple[Mapping[str, Tensor], float]]:
+        """The batch in parts of equally many rows, or one less; every loss here is a mean over rows."""
+        rows, width = batch["input_ids"].shape
+        parts = min(math.ceil(rows / max(places // max(width, 1), 1)), rows)
+        if parts < 2:
+            return [(batch, 1.0)]
+        pieces = {name: tensor.tensor_split(parts) for name, tensor in batch.items()}
+        return [
+            ({name: piece[i] for name, piece in pieces.items()}, len(pieces["input_ids"][i]) / rows)
+            for i in range(parts)
+        ]
 
     def step(self, module: nn.Module, batch: Mapping[str, Tensor]) -> StepOutput:
         """The batch's loss and scores; in evaluation mode the plain loss, without weights and the like."""

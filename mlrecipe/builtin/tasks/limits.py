@@ -18,7 +18,7 @@ def check_vocabulary(module: nn.Module, tokens: pa.ChunkedArray, *, split: str) 
 
     `tokens` holds a list of ids for each row.
     """
-    size = _vocabulary(module)
+    size = vocabulary(module)
     largest = max((pc.max(chunk.flatten()).as_py() or 0 for chunk in tokens.chunks), default=0)
     if size is not None and largest >= size:
         raise DataError(
@@ -43,15 +43,16 @@ def check_length(module: nn.Module, lengths: NDArray[np.int64], *, split: str) -
     )
 
 
+def vocabulary(module: nn.Module) -> int | None:
+    """Ids that the network knows, where it says so."""
+    embeddings = getattr(network_of(module), "get_input_embeddings", lambda: None)()
+    return embeddings.num_embeddings if isinstance(embeddings, nn.Embedding) else None
+
+
 def network_of(module: nn.Module) -> nn.Module:
     """The network within a wrapper of the library PEFT, which puts something before its input."""
     inside: Callable[[], nn.Module] | None = getattr(module, "get_base_model", None)
     return module if inside is None else inside()
-
-
-def _vocabulary(module: nn.Module) -> int | None:
-    embeddings = getattr(network_of(module), "get_input_embeddings", lambda: None)()
-    return embeddings.num_embeddings if isinstance(embeddings, nn.Embedding) else None
 
 
 def _positions(module: nn.Module) -> int | None:

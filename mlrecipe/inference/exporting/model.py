@@ -1,4 +1,4 @@
-"""Exported models: a folder that `from_pretrained` loads without mlrecipe, with its card and recipe."""
+"""Exported models: a folder that loads without a run, most of them without mlrecipe, with card and recipe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlrecipe import events
 from mlrecipe.errors import MlrecipeError, RequestError
-from mlrecipe.runs import card
+from mlrecipe.inference.exporting import portable
+from mlrecipe.inference.requests import EXPORTED
+from mlrecipe.interfaces import Head
+from mlrecipe.runs import card, loading
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.results import Story, story
 from mlrecipe.runs.run import Run, write_json, write_text
@@ -33,7 +37,10 @@ class Exported:
     """Every file's size in bytes, by its name in the folder."""
 
     is_plain: bool
-    """Whether `from_pretrained` alone loads it; False: PEFT must put its adapter in."""
+    """Whether `from_pretrained` of transformers alone loads it."""
+
+    loads: str
+    """How it is loaded: a line of Python, or a few words."""
 
 
 def export(
@@ -51,45 +58,62 @@ def export(
         model: by what name the card says that the model is loaded.
 
     Raises:
-        RequestError: the run has no such checkpoint, it is no model of transformers, or the folder holds
-            something.
+        RequestError: the run has no such checkpoint, it is of a model of the project's own, or the folder
+            holds something.
         TrainingError: the checkpoint is damaged.
         MlrecipeError: the folder cannot be written.
     """
     output = Path(os.path.realpath(output))
     source = run.checkpoint(checkpoint)
-    require_transformer(source, run)
+    require_known(source, run)
     _require_free(output, run, force=force)
-    read_record(source)
+    record = read_record(source)
     told = story(run, checkpoint)
     with _whole(output) as fresh:
         shutil.copytree(source, fresh, ignore=_only_files_of(source), dirs_exist_ok=True)
-        _cut_alike(fresh / _TOKENIZER, card.max_length(told))
+        _cut_alike(fresh / _TOKENIZER, loading.max_length(told))
         write_text(fresh / "README.md", card.text(told, model=model, license_name=license_name))
         for name in (RECIPE, f"{RECIPE}.lock"):
             if (run.folder / name).is_file():
                 text = (run.folder / name).read_text(encoding="utf-8")
                 write_text(fresh / name.replace(RECIPE, "recipe.toml"), text)
         write_json(fresh / "metrics.json", _metrics(told))
+        _keep_preparation(fresh, run, source, record.head)
     return look(output)
+
+
+def _keep_preparation(folder: Path, run: Run, source: Path, head: Head) -> None:
+    """Write what `mlrecipe.load` needs beside the weights, where new rows can be prepared at all."""
+    try:
+        write_json(folder / EXPORTED, portable.describe(run, source, head))
+    except RequestError as error:
+        text = f"mlrecipe.load will not read the folder: {error}"
+        events.emit(events.Note(text, "warning"))
 
 
 def look(folder: Path) -> Exported:
     """What an exported folder holds."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
-    return Exported(folder=folder, files=sizes, is_plain=(folder / "config.json").is_file())
+    is_ours = loading.kind_of(folder) == "mlrecipe"
+    is_plain = not is_ours and (folder / "config.json").is_file()
+    how = "mlrecipe.load({})" if is_ours else f"{loading.auto_class(folder)}.from_pretrained({{}})"
+    with_peft = "it loads with PEFT, as its README.md says"
+    return Exported(
+        folder=folder, files=sizes, is_plain=is_plain,
+        loads=how.format(repr(str(folder))) if is_ours or is_plain else with_peft,
+    )  # fmt: skip
 
 
-def require_transformer(checkpoint: Path, run: Run) -> None:
-    """Raise unless the checkpoint is one that transformers loads, alone or with PEFT."""
-    if any((checkpoint / place / "config.json").is_file() for place in (".", "base")):
+def require_known(checkpoint: Path, run: Run) -> None:
+    """Raise unless transformers loads the checkpoint, alone or with PEFT, or it is of a model of mlrecipe."""
+    if loading.kind_of(checkpoint) is not None:
         return
     files = ", ".join(sorted(p.name for p in checkpoint.iterdir() if p.name != RECORD))
     raise RequestError(
         f"checkpoint {checkpoint.name!r} of run {run.id} is no folder of a transformers model: it has no "
         f"config.json, only {files or 'nothing'}",
-        hint="only models that transformers loads are exported; the others stay in their runs",
+        hint="models that transformers or mlrecipe itself loads are exported; others stay in their runs",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -35,6 +35,16 @@ class Epoch:
     sizes: Indices
     """Rows of each batch, shape (batches of a device, devices)."""
 
+    items: Indices | None = None
+    """What each batch's loss is a mean over, of the shape of `sizes`; by default its rows."""
+
+    def of(self, items: Indices) -> Epoch:
+        """The epoch of rows whose loss is a mean over so many items of each, shape (rows,)."""
+        upto = np.concatenate([[0], np.cumsum(items[self.rows])])
+        ends = np.cumsum(self.sizes.reshape(-1))
+        found = upto[ends] - upto[ends - self.sizes.reshape(-1)]
+        return replace(self, items=found.reshape(self.sizes.shape))
+
     def batches(self, rank: int) -> Iterator[Indices]:
         """Row numbers of each batch of one device."""
         ends = np.cumsum(self.sizes.reshape(-1)).reshape(self.sizes.shape)[:, rank]
@@ -42,15 +52,16 @@ class Epoch:
             yield self.rows[end - size : end]
 
     def weight(self, batch: int, rank: int, *, accumulation: int, batches: int) -> float:
-        """By what a batch's mean loss is multiplied, so that its step follows the mean over the step's rows.
+        """By what a batch's mean loss is multiplied, so that its step follows the mean over the step's items.
 
         The step's gradient is otherwise the mean over devices and over `accumulation` batches; an
         epoch of only the first `batches` ends in a step of fewer.
         """
         first = batch - batch % accumulation
-        step = self.sizes[first : min(first + accumulation, batches)]
-        share = int(self.sizes[batch, rank]) * step.shape[1] * accumulation
-        return float(share / int(step.sum()))
+        items = self.sizes if self.items is None else self.items
+        step = items[first : min(first + accumulation, batches)]
+        share = int(items[batch, rank]) * step.shape[1] * accumulation
+        return float(share / int(step.sum())) if step.any() else 1.0
 
 
 class Order(Protocol):

@@ -25,14 +25,18 @@ else:
 class TrainBatches(Base):
     """This process's batches of one epoch after another."""
 
-    def __init__(self, order: Order, *, rank: int = 0, still: bool = False) -> None:
+    def __init__(
+        self, order: Order, *, rank: int = 0, still: bool = False, items: Indices | None = None
+    ) -> None:
         """Take the batches of an order.
 
         Args:
             order: of all processes.
             rank: number of this process.
             still: whether every epoch is the first one again.
+            items: over how many items of each row the loss is a mean, shape (rows,); by default over rows.
         """
+        self._items = items
         self.rank = rank
         self._still = still
         self._order = order
@@ -66,7 +70,8 @@ class TrainBatches(Base):
 
     def _plan(self) -> Epoch:
         if self._planned is None or self._planned[0] != self._epoch:
-            self._planned = (self._epoch, self._order.epoch(self._epoch))
+            epoch = self._order.epoch(self._epoch)
+            self._planned = (self._epoch, epoch if self._items is None else epoch.of(self._items))
         return self._planned[1]
 
 

@@ -20,6 +20,8 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Task
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training.devices import distributed
+from mlrecipe.training.parting import parts_of
+from mlrecipe.training.parting import places as places_of
 from mlrecipe.training.rules.devices import AUTO, SHORT
 
 KEY = "train.trainer.precision"
@@ -76,15 +78,19 @@ def check(trainer: pl.Trainer, arguments: Mapping[str, Any]) -> None:
 
 
 def choose(
-    trainer: pl.Trainer, task: Task, network: nn.Module, batch: Mapping[str, Tensor]
-) -> Choice:
-    """bf16 where forward and backward of a real batch are faster so; the network is left as it was."""
+    trainer: pl.Trainer, task: Task, network: nn.Module, batch: Mapping[str, Tensor],
+    places: int | None = None,
+) -> Choice:  # fmt: skip
+    """bf16 where forward and backward of a real batch are faster so; the network is left as it was.
+
+    `places` are the most of a part of a batch, where it goes through the network in parts.
+    """
     device = trainer.strategy.root_device
     if not _has_bf16(device):
         where = "this processor" if device.type == "cpu" else f"this {device.type} device"
         return Choice(precision=_FULL, reason=f"{where} has no bf16 arithmetic", device=device.type)
     try:
-        full, half = _probe(task, network, batch, device)
+        full, half = _probe(task, network, batch, device, places)
     except torch.cuda.OutOfMemoryError:
         return Choice(precision=_HALF, reason="a batch in fp32 does not fit", device=device.type)
     names = (_HALF, _FULL) if half < full * _WORTH else (_FULL, _HALF)
@@ -102,8 +108,9 @@ def settle(
         return None
     choice = kept(folder)
     if choice is None or choice.device != trainer.strategy.root_device.type:
+        places = places_of(trainer, network, spec)
         found = distributed.agreed(
-            "precision", lambda: asdict(choose(trainer, task, network, sample()))
+            "precision", lambda: asdict(choose(trainer, task, network, sample(), places))
         )
         choice = Choice(**found)
         if trainer.is_global_zero:
@@ -146,8 +153,9 @@ def kept(folder: Path) -> Choice | None:
 
 
 def _probe(
-    task: Task, network: nn.Module, batch: Mapping[str, Tensor], device: torch.device
-) -> tuple[float, float]:
+    task: Task, network: nn.Module, batch: Mapping[str, Tensor], device: torch.device,
+    places: int | None,
+) -> tuple[float, float]:  # fmt: skip
     """Seconds of a step in fp32 and in bf16: the least of several, taken in turn."""
     with _untouched(network, device) as moved:
         given = {name: tensor.to(device) for name, tensor in batch.items()}
@@ -155,9 +163,10 @@ def _probe(
         def step(is_half: bool) -> float:
             _wait(device)
             started = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
-                loss = task.step(moved, given).loss
-            loss.backward()  # type: ignore[no-untyped-call]
+            for part, share in parts_of(task, given, places):
+                with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
+                    loss = task.step(moved, part).loss * share
+                loss.backward()  # type: ignore[no-untyped-call]
             _wait(device)
             return time.perf_counter() - started
 

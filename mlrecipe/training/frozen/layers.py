@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow.compute as pc
 import pytorch_lightning as pl
 from datasets import Dataset
 from numpy.typing import NDArray
@@ -128,6 +129,9 @@ def plan(
     if spec.compile:
         _not_kept("the network is compiled")
         return None
+    if any(_has_windows(rows) for rows in encoded.values()):
+        _not_kept("some rows are in several windows")
+        return None
     return Frozen(task, trunk, encoded, derive)
 
 
@@ -161,6 +165,13 @@ def pays(spec: TrainSpec, rows: int) -> bool:
 def _not_kept(why: str) -> bool:
     events.emit(events.Note(f"outputs of the frozen layers are computed in every epoch: {why}"))
     return False
+
+
+def _has_windows(rows: Dataset) -> bool:
+    """Whether rows of words come apart into several rows of a network's batch."""
+    if "windows" not in rows.column_names:
+        return False
+    return bool(pc.any(pc.greater(pc.list_value_length(rows.data.column("windows")), 1)).as_py())
 
 
 def _starts(task: Task, rows: Dataset) -> Indices:

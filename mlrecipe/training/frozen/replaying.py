@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from mlrecipe.errors import DataError
-from mlrecipe.interfaces import Head, StepOutput, Task, Trunk
+from mlrecipe.interfaces import Head, StepOutput, Task, Trunk, Weighing
 
 ROW = "frozen_row"
 STATES = "frozen_states"
@@ -51,6 +51,12 @@ class FrozenTask:
     def lengths(self, rows: Dataset) -> Indices:
         """The task's."""
         return self._task.lengths(rows)
+
+    def loss_items(self, rows: Dataset) -> Indices:
+        """The task's; of one whose loss is a mean over rows one of each."""
+        if isinstance(self._task, Weighing):
+            return self._task.loss_items(rows)
+        return np.ones(len(rows), np.int64)
 
     def meters(self, head: Head) -> Mapping[str, Metric]:
         """The task's."""

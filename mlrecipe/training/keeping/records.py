@@ -44,7 +44,7 @@ def read_record(checkpoint: Path) -> CheckpointRecord:
     try:
         data = json.loads((checkpoint / RECORD).read_text(encoding="utf-8"))
         head = data.pop("head")
-        record = CheckpointRecord(**data, head=_head(head))
+        record = CheckpointRecord(**data, head=head_of(head))
     except FileNotFoundError as error:
         raise TrainingError(f"there is no checkpoint in {str(checkpoint)!r}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -58,7 +58,7 @@ def read_record(checkpoint: Path) -> CheckpointRecord:
     return record
 
 
-def _head(data: Mapping[str, Any]) -> Head:
+def head_of(data: Mapping[str, Any]) -> Head:
     """A head from its JSON; older ones lack what came later."""
     outputs = {column: tuple(labels) for column, labels in data.get("outputs", {}).items()}
     return Head(

@@ -23,7 +23,7 @@ class OneLabel:
         self._labels = list(labels)
         self._cells: Counter[int] = Counter()  # label * labels + prediction; most are empty
         self._given = np.zeros(len(labels), np.int64)
-        self._calibration = _Calibration()
+        self._calibration = Calibration()
         self._rows = 0
 
     def add(self, part: Part) -> None:
@@ -81,20 +81,20 @@ class OneLabel:
 
 
 def by_label(
-    labels: Sequence[str], found: dict[str, Numbers], there: Ids, given: Ids
+    labels: Sequence[str], found: dict[str, Numbers], there: Ids, given: Ids, *, unit: str = "rows"
 ) -> dict[str, dict[str, float | int]]:
-    """Rates of each label, the rows with it and the rows given it."""
+    """Rates of each label, the rows (or other units) with it and those given it."""
     return {
         label: {
             **{name: float(values[i]) for name, values in found.items()},
-            "rows": int(there[i]),
+            unit: int(there[i]),
             "predicted": int(given[i]),
         }
         for i, label in enumerate(labels)
     }
 
 
-class _Calibration:
+class Calibration:
     """Confidence and what is right, in bins of equal width."""
 
     def __init__(self) -> None:
@@ -103,6 +103,7 @@ class _Calibration:
         self._right = np.zeros(BINS, np.int64)
 
     def add(self, confidence: Numbers, is_right: Any) -> None:
+        """Count decisions."""
         edges = np.linspace(0, 1, BINS + 1)[1:-1]
         place = np.searchsorted(edges, confidence, side="right")
         self._rows += np.bincount(place, minlength=BINS)
@@ -110,6 +111,7 @@ class _Calibration:
         self._right += np.bincount(place, weights=is_right, minlength=BINS).astype(np.int64)
 
     def facts(self) -> dict[str, Any]:
+        """The expected error, and bins that have any."""
         gaps = np.abs(self._right - self._confidence).sum()
         confidence = divide(self._confidence, self._rows)
         accuracy = divide(self._right, self._rows)

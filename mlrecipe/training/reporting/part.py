@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,11 @@ class Part:
     prediction: pa.Array
 
     scores: Numbers
-    """Shape (rows, labels); of a number (rows, 1)."""
+    """Shape (rows, labels); of a number (rows, 1). Where words have tags those of what was decided, row after
+    row: (words of all rows,)."""
+
+    rows: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The rows' numbers; only where words have tags."""
 
 
 class Account(Protocol):

@@ -11,17 +11,27 @@ from typing import Any
 import pyarrow as pa
 
 from mlrecipe.training.reporting.classification import OneLabel
+from mlrecipe.training.reporting.examples import Words
 from mlrecipe.training.reporting.multi_label import SeveralLabels
 from mlrecipe.training.reporting.part import Account, Part
 from mlrecipe.training.reporting.regression import Number
+from mlrecipe.training.reporting.tagging import Frames, Tags
 
 FILE = "report.json"
 """The report's name in a test run's directory."""
 
 
-def write(folder: Path, splits: Mapping[str, Path]) -> Path:
-    """Write the report of the predictions of each split, by its name, into `folder`."""
-    content = {"splits": {name: report(path) for name, path in splits.items()}}
+def write(
+    folder: Path, splits: Mapping[str, Path], *, words: Mapping[str, Words | None] | None = None
+) -> Path:
+    """Write the report of the predictions of each split, by its name, into `folder`.
+
+    `words` gives the words of a split's rows, where they have tags.
+    """
+    known = words or {}
+    content = {
+        "splits": {name: report(path, words=known.get(name)) for name, path in splits.items()}
+    }
     path = folder / FILE
     fresh = path.with_name(f".{FILE}.part")
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
@@ -30,25 +40,40 @@ def write(folder: Path, splits: Mapping[str, Path]) -> Path:
     return path
 
 
-def report(path: Path) -> dict[str, Any]:
+def report(path: Path, *, words: Words | None = None) -> dict[str, Any]:
     """What the predictions in the Arrow stream at `path` come to, computed in float64.
 
     Says `rows`, how many of them are `labelled`, and `kind`, the head's problem type; the rest hangs on that.
-    Of rows without a label only the predictions are counted.
+    Of rows without a label only the predictions are counted. `words` gives the words of rows, for the worst
+    rows of tags.
     """
     with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
         labels: list[str] = json.loads(stream.schema.metadata[b"labels"])
-        kind = stream.schema.field("prediction").type
-        account = _outputs(kind, labels) if pa.types.is_struct(kind) else _account(kind, labels)
+        account = _of_tags(stream.schema, words)
+        width = 0 if account else len(labels)
+        account = account or _account(stream.schema.field("prediction").type, labels)
         for batch in stream:
             account.add(
                 Part(label=batch.column("label"), prediction=batch.column("prediction"),
-                     scores=_scores(batch.column("probabilities"), len(labels)))
+                     scores=_scores(batch.column("probabilities"), width),
+                     rows=batch.column("row").to_numpy())
             )  # fmt: skip
     return account.facts()
 
 
+def _of_tags(schema: pa.Schema, words: Words | None) -> Account | None:
+    """An account of words with tags, where the head says that they have some; older files have none."""
+    head = json.loads(schema.metadata.get(b"head", b"{}"))
+    if head.get("problem_type") == "token_classification":
+        return Tags(head["labels"], scheme=head["scheme"], words=words)
+    if head.get("problem_type") == "intent_and_slots":
+        return Frames(head["outputs"], scheme=head["scheme"], words=words)
+    return None
+
+
 def _account(kind: pa.DataType, labels: Sequence[str]) -> Account:
+    if pa.types.is_struct(kind):
+        return _outputs(kind, labels)
     if pa.types.is_floating(kind):
         return Number()
     return SeveralLabels(labels) if pa.types.is_list(kind) else OneLabel(labels)
@@ -96,5 +121,6 @@ class _Outputs:
 
 
 def _scores(column: pa.ListArray, width: int) -> Any:
+    """Shape (rows, width); of width 0 all on end."""
     values = column.flatten().to_numpy(zero_copy_only=False).astype("float64")
-    return values.reshape(len(column), width)
+    return values.reshape(len(column), width) if width else values

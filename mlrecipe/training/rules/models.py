@@ -16,6 +16,12 @@ Mistake = tuple[KeyPath, str]
 
 _FREEZES = ("freeze", "freeze_layers")
 _SHARDED = ("fsdp", "deepspeed")
+_OF_WORDS = ("token-classification", "intent-and-slots")
+_BILSTM = "word-char-bilstm"
+_SIZES = {
+    "word_dim": 1, "affix_dim": 1, "buckets": 1, "char_dim": 1, "char_filters": 1, "hidden": 1,
+    "layers": 1, "word_bytes": 2,
+}  # fmt: skip
 
 
 def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
@@ -24,6 +30,10 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     found = [*_unfreezing(model, train)]
     if model.get("use") == "transformer":
         found += [*_numbers(model), *_freezing(model), *_adapter(model)]
+    if model.get("use") == _BILSTM:
+        found += _sizes(model)
+    task = table_at(tree.values, ("task",))
+    found += [*_of_words(model, task), *_words_of(tree, model, task)]
     return [tree.problem(path, message) for path, message in found]
 
 
@@ -76,6 +86,39 @@ def _adapter(model: Mapping[str, Any]) -> Iterator[Mistake]:
                 "does not go with `peft`, under which nothing but the adapter and the head learns"
             )
             yield ("model", key), message
+
+
+def _sizes(model: Mapping[str, Any]) -> Iterator[Mistake]:
+    for key, least in _SIZES.items():
+        value = model.get(key)
+        if isinstance(value, int) and value < least:
+            yield ("model", key), f"{value!r} is not at least {least}"
+    for key in ("dropout", "word_dropout"):
+        value = model.get(key)
+        if isinstance(value, int | float) and not 0 <= value < 1:
+            yield ("model", key), f"{value!r} is not from 0 up to less than 1"
+
+
+def _of_words(model: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A network that tags words, for a built-in task that does not."""
+    use = task.get("use")
+    is_built_in = isinstance(use, str) and use.startswith(("text-", "multi-"))
+    if model.get("use") == _BILSTM and is_built_in:
+        yield ("model", "use"), f"{_BILSTM!r} tags words, and the task {use!r} does not"
+
+
+def _words_of(tree: Tree, model: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Words in pieces of a tokenizer where the network reads letters, or the other way round."""
+    data = table_at(tree.values, ("train",)).get("data")
+    name = data.partition(".")[0] if isinstance(data, str) else ""
+    node = table_at(tree.values, ("nodes", name))
+    if node.get("use") != "tokenize-words" or task.get("use") not in _OF_WORDS:
+        return
+    path = ("nodes", name, "tokenizer")
+    if model.get("use") == _BILSTM and node.get("tokenizer") is not None:
+        yield path, f"the model {_BILSTM!r} reads the letters of words: leave it out"
+    if model.get("use") == "transformer" and node.get("tokenizer") is None:
+        yield path, "is needed: the model reads the pieces of its own tokenizer, not letters"
 
 
 def _unfreezing(model: Mapping[str, Any], train: Mapping[str, Any]) -> Iterator[Mistake]:

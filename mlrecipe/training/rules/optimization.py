@@ -63,8 +63,12 @@ def _clipping(train: Mapping[str, Any]) -> Found:
 
 
 def _losses(task: Mapping[str, Any]) -> Found:
-    if task.get("use") != "text-classification":
+    if task.get("use") not in ("text-classification", "token-classification"):
         return
+    for key in ("label_smoothing", "class_weights"):
+        if task.get("crf") is True and task.get(key):
+            message = "a CRF learns whole sequences: words have no losses of their own"
+            yield ("task", key), message
     smoothing, gamma = task.get("label_smoothing", 0.0), task.get("focal_gamma", 0.0)
     if _is_number(smoothing) and not 0 <= smoothing < 1:
         yield ("task", "label_smoothing"), f"{smoothing!r} is not between 0 and 1"

@@ -7,6 +7,7 @@ from datasets import Dataset, DatasetDict
 
 from mlrecipe import DataError
 from mlrecipe.builtin.ops.deduplicate import deduplicate
+from mlrecipe.builtin.ops.statistics import statistics
 
 
 def texts(*values):
@@ -99,3 +100,55 @@ def test_unknown_names(params, key, data):
         deduplicate(data, **params)
 
     assert error.value.key == key
+
+
+@pytest.fixture
+def sentences():
+    """Splits of words with tags, some in two of them."""
+
+    def rows(*texts, tag="O"):
+        words = [text.split() for text in texts]
+        return Dataset.from_dict({"tokens": words, "tags": [[tag] * len(row) for row in words]})
+
+    return DatasetDict(
+        {
+            "train": rows("a b", "c", "a b", "a  B", "d"),
+            "valid": rows("c", "ab"),
+            "test": rows("a b", "c d", tag="X"),
+        }
+    )
+
+
+def words(data):
+    return {name: [" ".join(row) for row in split["tokens"]] for name, split in data.items()}
+
+
+def test_sequence_12_words_that_are_in_another_split_are_removed(sentences):
+    """Whatever their tags; and those that repeat an earlier row."""
+    result = deduplicate(sentences, columns=["tokens"], across_splits=True)
+
+    assert words(result) == {"train": ["a B", "d"], "valid": ["c", "ab"], "test": ["a b", "c d"]}
+    assert result["train"].features == sentences["train"].features
+
+
+def test_sequence_12_within_a_split_the_first_stays(sentences):
+    """By default tags count too."""
+    assert words(deduplicate(sentences))["train"] == ["a b", "c", "a B", "d"]
+
+
+def test_sequence_12_words_are_normalised_like_texts(sentences):
+    """Each for itself: `ab` is not `a b`."""
+    result = deduplicate(sentences, columns=["tokens"], normalize=True, across_splits=True)
+
+    assert words(result) == {"train": ["d"], "valid": ["c", "ab"], "test": ["a b", "c d"]}
+
+
+def test_sequence_12_what_splits_share_is_reported(sentences):
+    """By the op `statistics`, with a warning; and no more once it is removed."""
+    found = statistics(sentences)
+    clean = statistics(deduplicate(sentences, columns=["tokens"], across_splits=True))
+
+    assert found["splits"]["test"]["overlap"] == {"train": 1, "valid": 0}
+    assert "split 'test' has 1 row that is in split 'train' too" in found["warnings"]
+    assert clean["splits"]["test"]["overlap"] == {"train": 0, "valid": 0}
+    assert not any("too" in text for text in clean["warnings"])

@@ -339,3 +339,78 @@ def test_imdb_has_the_repetitions_it_is_known_for(real_data):
     assert facts["train"]["labels"]["label"]["rows"] == {"neg": 12500, "pos": 12500}
     assert (facts["train"]["duplicates"], facts["test"]["duplicates"]) == (96, 199)
     assert facts["test"]["overlap"] == {"train": 123}
+
+
+@pytest.fixture
+def tagged():
+    """Rows of words with tags, some of them in both splits."""
+    train = {
+        "tokens": [
+            ["Ada", "Lovelace", "wrote"],
+            ["it", "rained"],
+            ["Ada", "Lovelace", "wrote"],
+            [],
+        ],
+        "tags": [["B-PER", "I-PER", "O"], ["O", "O"], ["B-PER", "I-PER", "O"], []],
+        "pos": [["N", "N", "V"], ["P", "V"], ["N", "N", "V"], []],
+        "intent": ["tell", "tell", "tell", "ask"],
+    }
+    test = {
+        "tokens": [["it", "rained"], ["in", "Rome"]],
+        "tags": [["O", "O"], ["O", "B-LOC"]],
+        "pos": [["P", "V"], ["A", "N"]],
+        "intent": ["tell", "ask"],
+    }
+    return DatasetDict({"train": Dataset.from_dict(train), "test": Dataset.from_dict(test)})
+
+
+def test_of_tagged_words_lengths_and_tags_are_counted(tagged):
+    """A tag for each word, a label for each row; words are what the rows are compared by."""
+    found = statistics(tagged)
+
+    train, test = (found["splits"][name] for name in ("train", "test"))
+    assert (found["text"], found["label"]) == (["tokens"], ["tags", "intent"])
+    assert train["labels"]["tags"] == {
+        "rows": {"B-PER": 2, "I-PER": 2, "O": 4}, "shares": {"B-PER": 0.25, "I-PER": 0.25, "O": 0.5},
+        "majority": 0.5, "unlabelled": 0,
+    }  # fmt: skip
+    assert train["labels"]["intent"]["rows"] == {"ask": 1, "tell": 3}
+    assert {k: train["length"][k] for k in ("unit", "mean", "max")} == {
+        "unit": "words", "mean": 2.0, "max": 3
+    }  # fmt: skip
+    assert (train["texts"], train["duplicates"]) == ({"tokens": {"missing": 0, "empty": 1}}, 1)
+    assert test["overlap"] == {"train": 1}
+    assert (
+        "split 'test' has labels in 'tags' that the train split has not: 'B-LOC'"
+        in (found["warnings"])
+    )
+
+
+def test_tokens_in_two_windows_count_once():
+    """So do special tokens not at all: what counts is what the words have."""
+    rows = Dataset.from_dict(
+        {
+            "tokens": [["a", "b", "c"], [], ["d"]],
+            "input_ids": [[1, 5, 6, 2, 1, 6, 7, 7, 2], [1, 2], [1, 8, 2]],
+            "windows": [[4, 5], [2], [3]],
+            "word_lengths": [[1, 1, 2], [], [1]],
+        }
+    )
+
+    (facts,) = statistics(rows)["splits"].values()
+
+    assert {key: facts["length"][key] for key in ("unit", "mean", "p5", "max")} == {
+        "unit": "tokens", "mean": 1.67, "p5": 0, "max": 4
+    }  # fmt: skip
+    assert facts["vocabulary"] == 6
+
+
+def test_lists_of_labels_beside_words_are_no_tags_where_their_number_differs(tagged):
+    """Several labels of a row count once in it."""
+    rows = tagged["train"].remove_columns(["tags", "pos", "intent"])
+    rows = rows.add_column("labels", [["a", "b"], ["a"], ["a"], ["b"]])
+
+    (facts,) = statistics(rows)["splits"].values()
+
+    assert facts["labels"]["labels"]["rows"] == {"a": 3, "b": 2}
+    assert facts["labels"]["labels"]["per_row"] == {"1": 3, "2": 1}

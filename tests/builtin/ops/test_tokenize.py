@@ -451,6 +451,18 @@ def test_a_column_that_is_no_text_is_refused(folders: dict[str, str], tmp_path: 
         run(tmp_path, texts_of("a", label=[1]), tokenizer=folders["bert"], text="label")
 
 
+def test_lists_of_words_are_refused_with_the_op_that_takes_them(
+    folders: dict[str, str], tmp_path: Path
+) -> None:
+    """Whoever takes `tokenize` for words is told."""
+    data = texts_of("a", words=[["a", "b"]])
+
+    with pytest.raises(DataError, match="'words' of the data set holds") as caught:
+        run(tmp_path, data, tokenizer=folders["bert"], text="words")
+
+    assert "`tokenize-words`" in str(caught.value.hint)
+
+
 def test_a_null_text_is_named_by_split_and_row(folders: dict[str, str], tmp_path: Path) -> None:
     """The first row without a text is in the message."""
     from datasets import Dataset, DatasetDict

@@ -1,7 +1,4 @@
-"""Columns by what people call them: which hold the texts, which the label, when a recipe does not say.
-
-The code digest of the op `tokenize` does not reach here: a change of what it finds needs a new `version` there.
-"""
+"""Columns that hold the texts or the label, by what people call them."""
 
 from __future__ import annotations
 
@@ -42,17 +39,21 @@ PAIR_NAMES = (
 )  # fmt: skip
 """Columns that are read together, the first before the second."""
 
+_WORDS = ("tokens", "words")
+"""Names of columns of lists that surely are a row's words, normalised."""
+
 _SEVERAL_NAMES = frozenset(
     "labels tags topics categories emotions genres keywords classes intents targets annotations".split()
 )
 """Names of columns that hold several labels of each row, normalised."""
 
-_MADE = frozenset(
-    "input_ids attention_mask token_type_ids truncated special_tokens_mask frozen_row".split()
+MADE = frozenset(
+    "input_ids attention_mask token_type_ids truncated special_tokens_mask frozen_row"
+    " windows word_starts word_lengths".split()
 )
 """Names of columns that were made from others, normalised: nobody thinks of them as the data's own."""
 
-_PASSED_OVER = _MADE | frozenset("id idx index row row_id guid uid uuid unnamed_0".split())
+_PASSED_OVER = MADE | frozenset("id idx index row row_id guid uid uuid unnamed_0".split())
 """Names of columns that are neither a text nor a label, normalised."""
 
 _CLEAR_RANK = 60
@@ -92,7 +93,7 @@ def kinds_of(features: Mapping[str, Any]) -> dict[str, str]:
     Args:
         features: those of a data set of the library datasets.
     """
-    return {name: _kind(feature) for name, feature in features.items()}
+    return {name: kind_of(feature) for name, feature in features.items()}
 
 
 def find_texts(kinds: Mapping[str, str], *, key: str = "text") -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def find_texts(kinds: Mapping[str, str], *, key: str = "text") -> tuple[str, ...
     Raises:
         DataError: there is none, or several that could be it; the message lists them.
     """
-    texts = [name for name, kind in kinds.items() if kind == "text" and not _is_passed_over(name)]
+    texts = [name for name, kind in kinds.items() if kind == "text" and not is_passed_over(name)]
     if "text" in kinds:
         return ("text",)
     best = max((label_rank(name) for name in kinds), default=0)
@@ -114,15 +115,17 @@ def find_texts(kinds: Mapping[str, str], *, key: str = "text") -> tuple[str, ...
         return pairs[0]
     if pairs:
         listed = [" with ".join(map(repr, pair)) for pair in pairs]
-        raise _unclear("texts", listed, key=key, example=pairs[0][0])
+        raise unclear("texts", listed, key=key, example=pairs[0][0])
     named = [name for name in texts if normalised(name) in TEXT_NAMES]
     found = named or [name for name in texts if label_rank(name) < _CLEAR_RANK]
     if len(found) == 1:
         return (found[0],)
     if found:
-        raise _unclear("texts", map(repr, found), key=key, example=found[0])
+        raise unclear("texts", map(repr, found), key=key, example=found[0])
     example = next((name for name, kind in kinds.items() if kind == "text"), None)
     hint = f'say it: `{key} = "{example}"`' if example else "texts are a column of strings"
+    if words := [n for n, kind in kinds.items() if kind == "list" and normalised(n) in _WORDS]:
+        hint = f"column {words[0]!r} holds lists of words: take the op `tokenize-words`"
     raise _missing("texts", kinds, key=key, hint=hint)
 
 
@@ -146,7 +149,7 @@ def find_label(
     if "label" in kinds:
         return "label"
     wanted = tuple(wanted)
-    fits = [n for n, kind in kinds.items() if kind in wanted and not _is_passed_over(n)]
+    fits = [n for n, kind in kinds.items() if kind in wanted and not is_passed_over(n)]
     ranks = {name: _rank(name, is_number="number" in wanted, several=several) for name in fits}
     best = max(ranks.values(), default=0)
     found = [name for name in fits if ranks[name] == best]
@@ -156,13 +159,13 @@ def find_label(
     if len(found) == 1:
         return found[0]
     if found:
-        raise _unclear("label", map(repr, found), key=key, example=found[0])
+        raise unclear("label", map(repr, found), key=key, example=found[0])
     raise _missing("label", kinds, key=key, hint=_other_task(kinds, wanted, several, key))
 
 
 def may_have_texts(names: Iterable[str]) -> bool:
     """Whether texts may be found among columns of which nothing but the names is known."""
-    return any(not _is_passed_over(n) and label_rank(n) < _CLEAR_RANK for n in names)
+    return any(not is_passed_over(n) and label_rank(n) < _CLEAR_RANK for n in names)
 
 
 def may_have_pairs(names: Iterable[str] | None) -> bool:
@@ -172,11 +175,12 @@ def may_have_pairs(names: Iterable[str] | None) -> bool:
 
 def may_have_label(names: Iterable[str]) -> bool:
     """Whether a label may be found among columns of which nothing but the names is known."""
-    left = [name for name in names if not _is_passed_over(name)]
+    left = [name for name in names if not is_passed_over(name)]
     return any(label_rank(n) or normalised(n) not in TEXT_NAMES for n in left)
 
 
-def _kind(feature: Any) -> str:
+def kind_of(feature: Any) -> str:
+    """What a column of this feature holds, as `kinds_of` says it."""
     if isinstance(feature, list | dict) or hasattr(feature, "feature"):
         return "list"
     kind = str(getattr(feature, "dtype", ""))
@@ -215,11 +219,13 @@ def _rank(name: str, *, is_number: bool, several: bool) -> int:
     return 200 if several and normalised(name) in _SEVERAL_NAMES else label_rank(name)
 
 
-def _is_passed_over(name: str) -> bool:
+def is_passed_over(name: str) -> bool:
+    """Whether a column of this name is neither the data's own text nor what is to be learned."""
     return normalised(name) in _PASSED_OVER
 
 
-def _unclear(what: str, found: Iterable[str], *, key: str, example: str) -> DataError:
+def unclear(what: str, found: Iterable[str], *, key: str, example: str) -> DataError:
+    """The error where several columns could be what is looked for."""
     return DataError(
         f"which column holds the {what}? it could be {' or '.join(found)}",
         key=key,
@@ -230,7 +236,7 @@ def _unclear(what: str, found: Iterable[str], *, key: str, example: str) -> Data
 def _other_task(kinds: Mapping[str, str], wanted: tuple[str, ...], several: bool, key: str) -> str:
     """The likeliest column to learn, of a kind that does not fit, with the task or parameter for it."""
     texts = _texts_of(kinds)
-    left = [name for name in kinds if name not in texts and not _is_passed_over(name)]
+    left = [name for name in kinds if name not in texts and not is_passed_over(name)]
     if not left:
         return "the data need a column with what is to be learned, beside the texts"
     name = max(left, key=lambda n: _rank(n, is_number=kinds[n] == "number", several=True))
@@ -252,7 +258,7 @@ def _other_task(kinds: Mapping[str, str], wanted: tuple[str, ...], several: bool
 
 
 def _missing(what: str, kinds: Mapping[str, str], *, key: str, hint: str) -> DataError:
-    own = {name: kind for name, kind in kinds.items() if normalised(name) not in _MADE}
+    own = {name: kind for name, kind in kinds.items() if normalised(name) not in MADE}
     listed = ", ".join(f"{name} ({kind})" for name, kind in own.items())
     return DataError(
         f"no column is like the {what}; the columns: {listed or 'none'}",
