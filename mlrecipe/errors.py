@@ -109,6 +109,17 @@ def _order(problem: Problem) -> tuple[str, int, int, int, str]:
     return name, count, problem.line, problem.column, problem.key
 
 
+_ALSO = {
+    "bio": "iob2",
+    "iob": "iob2",
+    "bio2": "iob2",
+    "iobes": "bioes",
+    "biluo": "bilou",
+    "bioul": "bilou",
+}
+"""What schemes of tags are called elsewhere: nearer in letters is another scheme."""
+
+
 def suggest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate nearest to `name`, or None when nothing is near.
 
@@ -118,6 +129,8 @@ def suggest(name: str, candidates: Iterable[str]) -> str | None:
 
     folded = {candidate.lower().replace("_", "-"): candidate for candidate in candidates}
     typed = name.lower().replace("_", "-")
+    if _ALSO.get(typed) in folded:
+        return folded[_ALSO[typed]]
     near = [candidate for candidate in folded if typed and candidate.startswith(f"{typed}-")]
     if len(near) != 1:
         near = difflib.get_close_matches(typed, folded, n=1, cutoff=0.62)

@@ -121,3 +121,16 @@ def _holds(values: object, expected: object) -> bool:
     if isinstance(expected, dict) and isinstance(values, dict):
         return all(key in values and _holds(values[key], expected[key]) for key in expected)
     return values == expected
+
+
+def test_the_recipes_of_the_tutorial_on_names_are_ones(tmp_path: Path) -> None:
+    """The second extends the first, under the name that the page gives it."""
+    page = (ROOT / "docs/tutorials/named-entities.md").read_text()
+    for text, name in zip(
+        re.findall(r"```toml\n(.*?)```", page, re.DOTALL),
+        ("names.toml", "encoder.toml"),
+        strict=True,
+    ):
+        assert f"`{name}`" in page
+        (tmp_path / name).write_text(text)
+        assert [str(problem) for problem in load(tmp_path / name).problems] == []

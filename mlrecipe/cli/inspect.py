@@ -48,11 +48,15 @@ def inspect(
     repl: Annotated[
         bool, typer.Option("--repl", help="Open a Python prompt with the output as `data`.")
     ] = False,
+    named: Annotated[str | None, typer.Option("--recipe", hidden=True)] = None,
 ) -> None:
     """Show a node's output: where it comes from, how big it is, its schema, label counts and rows.
 
     Example: mlrecipe inspect tokens imdb.toml --split test --rows 5
     """
+    if named is not None:
+        hint = f"the recipe stands after the node: mlrecipe inspect {node} {named}"
+        raise RequestError("no such option: --recipe", hint=hint)
     if recipe is not None and node.endswith(".toml") and not recipe.endswith(".toml"):
         raise RequestError("the node comes first", hint=f"mlrecipe inspect {recipe} {node}")
     if html is not None and (as_json or repl):

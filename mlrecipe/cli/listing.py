@@ -15,9 +15,15 @@ from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.signatures import FILLED, Parameter, Signature
 from mlrecipe.errors import RequestError, did_you_mean
-from mlrecipe.registry import KINDS, Kind
+from mlrecipe.registry import KINDS, Kind, registries
 
 PLURALS: dict[str, Kind] = {f"{kind}s": kind for kind in KINDS}
+
+_OF_WHAT = {
+    "single_label_classification": "label", "multi_label_classification": "labels",
+    "token_classification": "tags", "intent_and_slots": "intent and slots", "regression": "number",
+}  # fmt: skip
+"""Problem type → what a row has there, as `list metrics` says it."""
 
 
 def list_(
@@ -74,7 +80,11 @@ def _all(catalog: Catalog, kind: Kind, *, as_json: bool) -> None:
     if as_json:
         render.document([_facts(name, item) for name, item in found.items() if item])
         return
-    rows = [(name, _first_line(item)) for name, item in found.items() if item]
+    rows = [
+        [name, *([_of(name, item)] if kind == "metric" else []), _first_line(item)]
+        for name, item in found.items()
+        if item
+    ]
     for line in render.columns(rows):
         render.out(line)
 
@@ -125,6 +135,14 @@ def _facts(name: str, found: Found) -> dict[str, Any]:
 
 def _first_line(found: Found) -> str:
     return found.signature.doc.strip().partition("\n")[0] if found.signature.doc else ""
+
+
+def _of(name: str, found: Found) -> str:
+    """What a built-in metric is for, in words; nothing where that is not known."""
+    if found.plugin:
+        return ""
+    types = registries["metric"].entry(name).types
+    return ", ".join(words for kind, words in _OF_WHAT.items() if kind in types)
 
 
 def _without_arguments(doc: str) -> str:

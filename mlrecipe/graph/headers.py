@@ -113,6 +113,16 @@ def ending(path: str) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+def lines(path: str, encoding: str) -> list[str]:
+    """The whole lines at the beginning of a file; none where it cannot be read."""
+    try:
+        text, is_whole = _head(path, encoding, _HEADS[0])
+    except _UNREADABLE:
+        return []
+    found = text.split("\n")
+    return [line.rstrip("\r") for line in (found if is_whole else found[:-1])]
+
+
 def of_saved(folder: str) -> Mapping[str, Columns] | None:
     """Split → columns of what `save_to_disk` of `datasets` wrote; None when the folder is no such thing."""
     at = Path(folder)

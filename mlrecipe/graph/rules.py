@@ -36,6 +36,7 @@ def _load_files(look: Look) -> Known:
         if value is not None
     }
     if not tables:
+        look.report(("use",), "no file is named; set train, valid, test or files")
         return Known()
     found = Known(tables=tables)
     look.check_columns("columns", found, "the files")

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from mlrecipe.errors import DataError
-from mlrecipe.graph import externals
+from mlrecipe.graph import externals, headers
 from mlrecipe.graph.headers import Columns, Layout
 from mlrecipe.graph.known import Known
 from mlrecipe.graph.look import Look
@@ -27,6 +28,7 @@ def load_conll(look: Look) -> Known:
         found = layouts.names(given["columns"], given["documents"])
         is_conllu = None if given["format"] == "auto" else given["format"] == "conllu"
         layouts.check(given["columns"], is_conllu=is_conllu)
+        _check_width(look)
     if given["separator"] is None:
         _check_lines(look)
     return _each(look, lambda _, __: found)
@@ -73,31 +75,60 @@ def load_slots(look: Look) -> Known:
             return Known()
         with _reported(look, is_absence=True):
             splits = list(layouts.slots_folders(folder.path))
+    elif not splits:
+        look.report(("use",), "no folder is named; set path, or train, valid and test")
     return Known(tables=dict.fromkeys(splits, (WORDS, TAGS, INTENT))) if splits else Known()
 
 
 def _each(look: Look, columns: Callable[[str, Any], Columns]) -> Known:
     """Every split that the recipe names files of, with the columns that `columns(parameter, files)` gives."""
-    given = look.params
-    tables = {
-        name: columns(name, given[name])
-        for name in ("train", "valid", "test")
-        if given[name] is not None
-    }
-    tables |= {name: columns("files", value) for name, value in (given["files"] or {}).items()}
+    tables = {split: columns(key, value) for split, key, value in _named(look)}
+    if not tables:
+        look.report(("use",), "no file is named; set train, valid, test or files")
     return Known(tables=tables) if tables else Known()
+
+
+def _named(look: Look) -> Iterator[tuple[str, str, Any]]:
+    """Each split that the recipe names files of, the parameter that does so, and the files."""
+    given = look.params
+    for name in ("train", "valid", "test"):
+        if given[name] is not None:
+            yield name, name, given[name]
+    for name, value in (given["files"] or {}).items():
+        yield name, "files", value
 
 
 def _check_lines(look: Look) -> None:
     """Report tables where lines of words are expected."""
-
-    def check(key: str, value: Any) -> Columns:
+    for _, key, value in _named(look):
         for path in look.paths(key, value):
             with _reported(look):
                 layouts.check_is_lines(path, key)
-        return None
 
-    _each(look, check)
+
+def _check_width(look: Look) -> None:
+    """Report columns that the first line of the first file does not have; the op says it of all others."""
+    given = look.params
+    separator, columns = given["separator"], given["columns"]
+    if separator == "":
+        look.report(("separator",), "an empty text separates nothing")
+    if separator == "" or given["format"] == "conllu" or not (columns or separator):
+        return
+    named = ((key, path) for _, key, value in _named(look) for path in look.paths(key, value))
+    for key, path in islice(named, 1):
+        lines = headers.lines(path, given["encoding"])
+        line = next((line for line in lines if layouts.is_word(line, given["comments"])), "")
+        is_unclear = line.startswith("#") or layouts.is_conllu(line)
+        if not line or (given["format"] == "auto" and is_unclear):
+            return
+        width = len(layouts.cells(line, separator))
+        if isinstance(columns, list) and len(columns) != width:
+            expected = f"{len(columns)} are expected ({', '.join(columns)})"
+            look.report(
+                (key,), f"a line has {layouts.counted(width)} where {expected}; see columns"
+            )
+        with _reported(look):
+            layouts.check_width(columns, line, width)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from mlrecipe.runs.run import Run
 
 _LOOKED_AT = 1000
 """Rows of which it is looked whether quotes wrap their cells."""
+
+_TAG = re.compile(r"O|[BIELSUM]-\S+")
+"""The tag of a word, which in CoNLL ends its line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +149,22 @@ def _tell_of_tabs(piece: Piece, read: Source) -> None:
     if piece.start or read.format != "txt":
         return
     lines = piece.table.column(0).slice(0, _LOOKED_AT).to_pylist()
+    if _is_conll(lines):
+        text = f"the lines of {read.path.name} look like columns of CoNLL, and each is read as one text"
+        hint = 'write a sentence a line, or JSON Lines with {"tokens": […]}'
+        events.emit(events.Note(f"{text}; {hint}", "warning"))
+        return
     if lines and sum("\t" in line for line in lines) > len(lines) / 2:
         text = f"most lines of {read.path.name} have tabs, and each line is read as one text"
         events.emit(events.Note(f"{text}; as a table: --format tsv", "warning"))
+
+
+def _is_conll(lines: Sequence[str]) -> bool:
+    """Whether most lines are a word and what is said of it: its tag at the end, or its number before it."""
+    rows = [line.split() for line in lines if line.strip()]
+    tagged = sum(len(row) > 1 and _TAG.fullmatch(row[-1]) is not None for row in rows)
+    numbered = sum(len(row) >= 10 and row[0].isdecimal() for row in rows)
+    return max(tagged, numbered) > max(1, len(rows) / 2)
 
 
 def _is_wrapped(cells: Sequence[str]) -> bool:

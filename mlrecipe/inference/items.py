@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlrecipe.errors import RequestError
+from mlrecipe.errors import RequestError, suggest
 from mlrecipe.inference import words
 from mlrecipe.inference.reading import whole
 from mlrecipe.inference.words import Worded
@@ -54,6 +54,8 @@ def of(given: Any, tokens: Sequence[str] | None, taking: Taking) -> Items:
     Raises:
         RequestError: one is not what the model takes.
     """
+    if getattr(given, "ndim", None) == 0 and hasattr(given, "item"):  # of numpy
+        given = given.item()
     if tokens is not None:
         return Items([_of_words(_checked(tokens, "tokens"), taking, "tokens")], is_one=True)
     if isinstance(given, str | bytes | Mapping | tuple) or not isinstance(given, Iterable):
@@ -63,7 +65,9 @@ def of(given: Any, tokens: Sequence[str] | None, taking: Taking) -> Items:
     if hasattr(given, "iterrows") or isinstance(given, pa.Table):
         hint = "give its rows, `.to_dict('records')` or `.to_pylist()`, or one column of texts"
         raise RequestError(f"a {type(given).__name__} is no list of items", hint=hint)
-    return Items([_item(each, taking, f"item {number}") for number, each in enumerate(given)])
+    made = [_item(each, taking, f"item {number}") for number, each in enumerate(given)]
+    _require_alike(made, taking)
+    return Items(made)
 
 
 def table(items: Sequence[Item], taking: Taking) -> pa.Table:
@@ -84,6 +88,19 @@ def table(items: Sequence[Item], taking: Taking) -> pa.Table:
             reason = str(error).splitlines()[0]
             raise RequestError(f"the values of {name!r} are of no one kind: {reason}") from error
     return pa.table(made)
+
+
+def _require_alike(made: Sequence[Item], taking: Taking) -> None:
+    """Raise where some items have a text that another has no key for; all of them may go by other names."""
+    for name in taking.texts:
+        lacking = [number for number, item in enumerate(made) if name not in item.row]
+        if lacking and len(lacking) < len(made):
+            row = made[lacking[0]].row
+            near = suggest(name, row)
+            raise RequestError(
+                f"item {lacking[0]} has no {name!r}, and others have one; it has {_listed(row)}",
+                hint=f"rename {near!r}" if near else f"where there is no text: {{{name!r}: None}}",
+            )
 
 
 def _item(given: Any, taking: Taking, what: str) -> Item:
@@ -125,7 +142,8 @@ def _of_list(given: Sequence[Any], taking: Taking, what: str) -> Item:
         return Item(dict(zip(taking.texts, texts, strict=True)))
     if isinstance(given, tuple):
         hint = "several texts are a list; the words of one are `tokens=[…]`"
-        raise RequestError(f"{what} is a pair of texts, and the model reads one", hint=hint)
+        said = "a pair of texts" if len(texts) == 2 else f"a tuple with {len(texts)} in it"
+        raise RequestError(f"{what} is {said}, and the model reads one text", hint=hint)
     return _of_words(texts, taking, what)
 
 
@@ -142,9 +160,14 @@ def _of_row(given: Mapping[str, Any], taking: Taking, what: str) -> Item:
     if taking.words:
         return _of_tagged_row(given, taking, what)
     wanted = (taking.texts or ("text",))[0]
-    if len(taking.texts) == 1 and wanted not in given and "text" in given:
-        return Item({**{k: v for k, v in given.items() if k != "text"}, wanted: given["text"]})
-    return Item(dict(given))
+    row = dict(given)
+    if len(taking.texts) == 1 and wanted not in row and "text" in row:
+        row[wanted] = row.pop("text")
+    for name in taking.texts:
+        value = row.get(name)
+        if value is not None and not isinstance(value, str):
+            raise RequestError(f"{name!r} of {what} is {_kind(value)}, not a text")
+    return Item(row)
 
 
 def _of_tagged_row(given: Mapping[str, Any], taking: Taking, what: str) -> Item:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from mlrecipe.errors import RequestError, did_you_mean
@@ -68,9 +70,10 @@ def opened(
     if precision not in _PRECISIONS:
         hint = did_you_mean(str(precision), _PRECISIONS)
         raise RequestError(f"no precision {precision!r}", key="precision", hint=hint)
-    if batch_size is not None and batch_size < 1:
+    is_count = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (is_count and batch_size >= 1):
         raise RequestError(f"{batch_size!r} is no number of items", key="batch_size")
-    place = Path(fspath(path)).expanduser()
+    place = _place(path)
     where = None if device is None else _device(device)
     if (place / requests.EXPORTED).is_file():
         if checkpoint != "best":
@@ -87,6 +90,14 @@ def opened(
         run, checkpoint=checkpoint, batch_size=batch_size, precision=precision, device=where
     )
     return tables, f"{run.id}, {checkpoint}"
+
+
+def _place(given: Any) -> Path:
+    """The path that was given, whatever that is."""
+    if isinstance(given, str | PathLike) and isinstance(path := fspath(given), str):
+        return Path(path).expanduser()
+    what = "None" if given is None else f"of type {type(given).__name__}: {given!r:.40}"
+    raise RequestError(f"the model's path is {what}", hint=requests.NAMES)
 
 
 def _run(place: Path, text: str, checkpoint: str) -> tuple[Run, str]:

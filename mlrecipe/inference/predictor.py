@@ -96,8 +96,10 @@ class Predictor:
             TrainingError: the model's scores cannot be.
         """
         _check_top(top, self.head)
-        if (item is None) == (tokens is None):
-            raise RequestError("give either items or `tokens`, the words of one")
+        if item is not None and tokens is not None:
+            raise RequestError("give either items or `tokens`, not both")
+        if item is None and tokens is None:
+            raise RequestError("there is no item: give either items or `tokens`, the words of one")
         made = items.of(item, tokens, self._taking)
         with self._lock, heard(progress=progress):
             self._tables.total = len(made.items)
@@ -146,9 +148,11 @@ def _answer(head: Head, scores: NDArray[np.float32], top: int | None) -> Answer:
     return tagged.best(head.labels, scores, top)
 
 
-def _check_top(top: int | None, head: Head) -> None:
+def _check_top(top: Any, head: Head) -> None:
     if top is None:
         return
+    if isinstance(top, bool) or not isinstance(top, int | np.integer):
+        raise RequestError(f"{top!r} is no whole number", key="top")
     if head.problem_type == "regression":
         raise RequestError("a number has no labels to choose the best of", key="top")
     if top < 1:

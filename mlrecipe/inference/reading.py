@@ -37,7 +37,11 @@ STREAMED = ("csv", "tsv", "jsonl")
 TEXT = "text"
 """What the one column of a text file is called."""
 
-_ENDINGS = f"known endings: {', '.join(FORMATS)}, each also with {', '.join(COMPRESSED)}"
+_CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
+_NO_CONLL = (
+    'write each sentence as a line of JSON Lines, {"tokens": ["EU", "rejects"]} (.jsonl), or as a line of text '
+    "(.txt)"
+)
 
 T = TypeVar("T")
 
@@ -94,7 +98,7 @@ def input_of(name: str, *, format: str | None) -> Source:
         hint = f"did you mean {near!r}?" if near else None
         what = "a folder" if path.is_dir() else "not there"
         raise RequestError(f"{name!r} is {what}", key="--input", hint=hint)
-    return Source(path=path, key="--input", format=format or _format(name, key="--input"))
+    return Source(path=path, key="--input", format=format or _input_format(name))
 
 
 def output_of(name: str, *, like: Source, known: Sequence[str]) -> Source:
@@ -106,7 +110,7 @@ def output_of(name: str, *, like: Source, known: Sequence[str]) -> Source:
     if name == STANDARD:
         format = like.format if like.format in STREAMED else "jsonl"
         return Source(path=Path("/dev/stdout"), key="--output", format=format)
-    format = _format(name, key="--output")
+    format = _format(name, key="--output", known=known)
     if format not in known:
         hint = f"what can be: {', '.join(known)}"
         raise RequestError(f"{format} cannot be written", key="--output", hint=hint)
@@ -273,12 +277,22 @@ def whole(value: Any) -> Any:
     return {whole(k): whole(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def _format(name: str, *, key: str) -> str:
+def _input_format(name: str) -> str:
+    if _ending(Path(name)) in _CONLL:
+        message = f"{name!r} is CoNLL, which is read for training only"
+        raise RequestError(message, key="--input", hint=_NO_CONLL)
+    return _format(name, key="--input", known=list(FORMATS.values()))
+
+
+def _format(name: str, *, key: str, known: Sequence[str]) -> str:
+    """What the ending of a name says; `known` are the formats that are proposed where it says nothing."""
     found = FORMATS.get(_ending(Path(name)))
     if found is None:
         says = "say it with --format; " if key == "--input" else ""
+        endings = ", ".join(ending for ending, format in FORMATS.items() if format in known)
         message = f"the name {name!r} does not say what the file holds"
-        raise RequestError(message, key=key, hint=f"{says}{_ENDINGS}")
+        hint = f"{says}known endings: {endings}, each also with {', '.join(COMPRESSED)}"
+        raise RequestError(message, key=key, hint=hint)
     return found
 
 

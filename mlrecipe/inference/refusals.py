@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.errors import RequestError, suggest
 from mlrecipe.inference.reading import Piece
 from mlrecipe.inference.replay import Missing
 
@@ -15,11 +15,11 @@ def no_column(missing: Missing, names: Sequence[str], texts: Sequence[str]) -> R
     found = ", ".join(map(repr, names))
     wanted = (missing.column, *missing.others)
     listed = " and ".join(map(repr, wanted))
-    near = did_you_mean(missing.column, names)
+    near = suggest(missing.column, names)
     if len(wanted) > 1:
         hint = f"name the first and the second texts so; node {missing.node!r} reads them"
-    elif near.startswith("did"):
-        hint = near
+    elif near is not None:
+        hint = f"rename {near!r} to {listed} in the input; node {missing.node!r} reads it"
     elif len(texts) == 1:
         hint = f"rename {texts[0]!r} to {listed} in the input; node {missing.node!r} reads it"
     else:

@@ -118,7 +118,8 @@ class Tags:
         """The same as plain JSON values."""
         made: dict[str, Any] = {
             "text": self.text, "tokens": list(self.tokens), "tags": list(self.tags),
-            "scores": list(self.scores), "spans": [span.to_dict() for span in self.spans],
+            "scores": list(self.scores), "offsets": [list(pair) for pair in self.offsets],
+            "spans": [span.to_dict() for span in self.spans],
         }  # fmt: skip
         if self.probabilities:
             made["probabilities"] = [dict(each) for each in self.probabilities]

@@ -20,6 +20,9 @@ from mlrecipe.runs.run import Run
 EXPORTED = "mlrecipe.json"
 """Beside exported weights: how their rows are prepared."""
 
+NAMES = "name a recipe, a run, or a folder that `mlrecipe export model` wrote"
+"""What to do where a name is that of no model."""
+
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
 
 
@@ -87,8 +90,13 @@ def choose(text: str, *, here: Path, of_recipe: Callable[[Path], Run] | None = N
     Raises:
         RequestError: there is none.
     """
+    if not text.strip():
+        raise RequestError("an empty name means no model", hint=NAMES)
     if running.read(here / text) is not None:
         return run_of(str(here / text), project=project_of(here))
+    no_model = f"{text!r} is a folder, and neither that of a run nor an exported model"
+    if Path(text).name in ("", ".."):  # which would be the end of any run's id
+        raise RequestError(no_model, hint=NAMES)
     try:
         path = find_recipe(text, here=here)
     except RequestError as no_recipe:
@@ -100,9 +108,13 @@ def choose(text: str, *, here: Path, of_recipe: Callable[[Path], Run] | None = N
             hints = (_near_folder(text, here), no_recipe.hint, no_run.hint)
             hint = next((h for h in hints if h and h.startswith("did")), None)
             message = f"{text!r} is neither a recipe here nor a run"
+            if (here / text).is_dir():
+                message = no_model
             if "means" in no_run.message:
                 message = no_run.message
             raise RequestError(message, hint=hint or "mlrecipe runs list shows them") from None
+    if path.suffix != ".toml":
+        raise RequestError(f"{text!r} is neither a recipe (.toml) nor a run", hint=NAMES)
     return of_recipe(path) if of_recipe is not None else newest(path, here=here)
 
 

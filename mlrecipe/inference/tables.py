@@ -20,12 +20,12 @@ from mlrecipe import columns, plugins
 from mlrecipe.builtin.ops import _reading
 from mlrecipe.errors import DataError, RequestError, TrainingError
 from mlrecipe.inference import answers, origins, refusals, tagged
-from mlrecipe.inference.passes import Passes, Precision, device_of
+from mlrecipe.inference.passes import Passes, Precision, device_of, loaded
 from mlrecipe.inference.reading import Piece, Types
 from mlrecipe.inference.replay import Replay
 from mlrecipe.inference.requests import request_of
 from mlrecipe.inference.routes import routes
-from mlrecipe.inference.wording import Wording
+from mlrecipe.inference.wording import Wording, has_text
 from mlrecipe.interfaces import Head, Task
 from mlrecipe.pipeline import changed, stages
 from mlrecipe.pipeline.request import Request
@@ -148,6 +148,7 @@ class TablePredictor:
 
         Raises:
             RequestError: the recipe prepares rows in a way that cannot be done to new ones.
+            TrainingError: the weights cannot be read.
         """
         recipe = request.loaded.recipe
         assert recipe.task is not None and recipe.model is not None  # noqa: PT018 (it was trained)
@@ -155,7 +156,7 @@ class TablePredictor:
         model = stages.make(request, "model", recipe.model)
         return cls(
             task=of_head(stages.make(request, "task", recipe.task), head),
-            network=model.load(weights), head=head,
+            network=loaded(model, weights), head=head,
             ways=[Replay(way, request, weights, trained=trained) for way in found],
             batch_size=batch_size or recipe.test.batch_size, precision=precision,
             device=device or device_of(recipe.train.trainer), origin=origins.files(request),
@@ -312,5 +313,7 @@ class TablePredictor:
             table = table.set_column(table.column_names.index(name), name, column)
             empty = pc.equal(pc.utf8_trim_whitespace(column), "")
             blank |= np.asarray(empty.to_numpy(), dtype=bool)
+        if (words := self._way.words()) in table.column_names:
+            blank |= [not any(map(has_text, row or ())) for row in table[words].to_pylist()]
         self.counts.blank += int(blank.sum())
         return table

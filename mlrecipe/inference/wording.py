@@ -44,7 +44,12 @@ class Wording:
         tags = self._tags(piece)
         if self.is_in(piece):
             cells = piece.table[self.column].to_pylist()
-            found = [self._joined(cell, piece.start + row) for row, cell in enumerate(cells)]
+            texts = self._texts_beside(piece) if None in cells else [None] * len(cells)
+            found = [
+                self._joined(cell, piece.start + row) if cell is not None or text is None
+                else words.split(text, self.head.splitting or "whitespace")
+                for row, (cell, text) in enumerate(zip(cells, texts, strict=True))
+            ]  # fmt: skip
         else:
             found = self._split(piece, tags)
         kept = {self.column: [whole(each.words) for each in found]}
@@ -59,6 +64,19 @@ class Wording:
             what = f"column {self.column!r} of row {row} is no list of words: {cell!r:.60}"
             raise RequestError(what, key="--input", hint="texts go into a column `text`")
         return words.join(["" if word is None else str(word) for word in listed])
+
+    def _texts_beside(self, piece: Piece) -> list[str | None]:
+        """The texts of rows that may have one in place of words; None where they have none."""
+        others = [name for name in piece.table.column_names if name != self.column]
+        rest = replace(
+            piece, table=piece.table.select(others),
+            odd={name: error for name, error in piece.odd.items() if name != self.column},
+        )  # fmt: skip
+        try:
+            name = "text" if "text" in others else self._text_column(rest)
+        except RequestError:
+            return [None] * len(piece.table)
+        return [cell if isinstance(cell, str) else None for cell in rest.table[name].to_pylist()]
 
     def _split(self, piece: Piece, tags: list[list[str] | None] | None) -> list[Worded]:
         """The words of texts: as the tags beside them have been split, else as the model's own were."""
@@ -104,6 +122,11 @@ class Wording:
         found = [_list_of(cell) for cell in piece.table[self._gold].to_pylist()]
         is_names = all(isinstance(tag, str) for tags in found for tag in tags or ())
         return found if is_names else None
+
+
+def has_text(word: Any) -> bool:
+    """Whether a word is more than white space."""
+    return bool(word.strip()) if isinstance(word, str) else word is not None
 
 
 def _list_of(cell: Any) -> list[Any] | None:

@@ -30,7 +30,8 @@ _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 def check(tree: Tree) -> list[Problem]:
     """Numbers that are out of range; values of another type are left to the structure."""
     problems = []
-    for path, least in (LEAST | dict.fromkeys(_of_nodes(tree, "shards"), 1)).items():
+    of_nodes = dict.fromkeys(_of_nodes(tree, "shards") + _of_nodes(tree, "limit"), 1)
+    for path, least in (LEAST | of_nodes).items():
         value = _at(tree, path)
         if type(value) is int and value < least:
             problems.append(tree.problem(path, f"expected at least {least}, got {value}"))

@@ -6,25 +6,30 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from mlrecipe.columns import find_tags, find_words
+from mlrecipe.columns import find_tags, find_words, is_tags, is_words
 from mlrecipe.errors import DataError
 from mlrecipe.scaffold.layout import Layout, Row, layout_of, rows
-from mlrecipe.scaffold.source import SUFFIXES, WORD_SUFFIXES, encoding_of, open_text, suffix_of
+from mlrecipe.scaffold.sentences import (
+    CONLLU,
+    PROBED,
+    even,
+    inline,
+    lines_of,
+    sentences,
+    where_odd,
+    width_of,
+)
+from mlrecipe.scaffold.source import SUFFIXES, WORD_SUFFIXES, encoding_of, suffix_of
 from mlrecipe.tagging.layouts import TAGS, WORDS
 from mlrecipe.tagging.schemes import scheme_of, split
-
-_PROBED = 2000
-"""Lines, or rows, by which a file is told from a table."""
 
 _FEWEST = 20
 _FEW_TAGS = 100
 _NEARLY = 0.9
-_DOCUMENT = "-DOCSTART-"
-_CONLLU = re.compile(r"\d+(\t[^\t]*){9}$")
 _INLINE = re.compile(r"<([^\s<>/]+)>\s[^<>]*\s</\1>")
 
 Tagging = tuple[Sequence[str], Sequence[str]]
@@ -95,7 +100,7 @@ def look(path: Path) -> Sequences | None:
     found = _of_lines(path, is_sure=ending in WORD_SUFFIXES)
     if found is None and ending in WORD_SUFFIXES:
         raise DataError(
-            f"{path.name!r} does not have a word with its tag in every line",
+            f"{path.name!r} does not have a word with its tag in every line{where_odd(path)}",
             hint="write a word and its tag in each line, a space or tab between; an empty line ends a row",
         )
     return found or (_of_table(path) if ending in SUFFIXES else None)
@@ -107,19 +112,20 @@ def _of_lines(path: Path, *, is_sure: bool) -> Sequences | None:
     `is_sure`: its name says that it is, so that even a single word is one.
     """
     encoding, _ = encoding_of(path)
-    lines = list(islice(_lines(path, encoding), _PROBED))
+    lines = list(islice(lines_of(path, encoding), PROBED))
     filled = [line for line in lines if line.strip()]
     if filled and sum(_INLINE.search(line) is not None for line in filled) >= _NEARLY * len(filled):
-        taggings = (_inline(line) for line in _lines(path, encoding) if line.strip())
+        taggings = (inline(line) for line in lines_of(path, encoding) if line.strip())
         reason = "a row a line, words between `<tag>` and `</tag>`"
         return _described(path, "load-tagged", taggings, reason, encoding=encoding)
-    is_conllu = any(_CONLLU.match(line) for line in lines)
+    is_conllu = any(CONLLU.match(line) for line in lines)
     places = (1, 3) if is_conllu else _places(lines, is_sure=is_sure)
     if places is None:
         return None
+    read = lines_of(path, encoding) if is_conllu else even(path, encoding, width_of(lines))
     taggings = (
         ([cells[places[0]] for cells in row], [cells[places[1]] for cells in row])
-        for row in _sentences(_lines(path, encoding), is_conllu=is_conllu)
+        for row in sentences(read, is_conllu=is_conllu)
     )
     reason = "CoNLL-U, of which the tags are the universal parts of speech"
     if not is_conllu:
@@ -130,14 +136,17 @@ def _of_lines(path: Path, *, is_sure: bool) -> Sequences | None:
 
 def _places(lines: Sequence[str], *, is_sure: bool) -> tuple[int, int] | None:
     """Where in a line the word and its tag are; None: the lines are not such that they have both."""
-    sentences = list(_sentences(lines, is_conllu=False))
-    cells = [cells for sentence in sentences for cells in sentence]
-    widths = {len(each) for each in cells}
-    if len(widths) != 1 or widths == {1}:
+    rows_ = list(sentences(lines, is_conllu=False))
+    cells = [cells for row in rows_ for cells in row]
+    width = width_of(lines)
+    alike = [each for each in cells if len(each) == width]
+    if width < 2 or len(alike) < _NEARLY * len(cells):
         return None
-    if not is_sure and (len(sentences) < 2 or len(cells) < 1.5 * len(sentences)):
+    if not is_sure and (len(rows_) < 2 or len(cells) < 1.5 * len(rows_)):
         return None
-    firsts, lasts = ({each[place] for each in cells} for place in (0, -1))
+    firsts, lasts = ({each[place] for each in alike} for place in (0, -1))
+    if not is_sure and len(alike) < len(cells) and not (_are_tags(firsts) or _are_tags(lasts)):
+        return None
     if _are_tags(firsts) and not _are_tags(lasts):
         return -1, 0
     return (0, -1) if len(lasts) <= max(_FEW_TAGS, len(firsts) // 2) else None
@@ -148,41 +157,11 @@ def _are_tags(values: set[str]) -> bool:
     return "O" in values and all(split(value)[0] for value in values)
 
 
-def _sentences(lines: Iterable[str], *, is_conllu: bool) -> Iterator[list[list[str]]]:
-    """The cells of each word of each row; words that CoNLL-U writes as one, and empty nodes, left out."""
-    sentence: list[list[str]] = []
-    for line in chain(lines, [""]):
-        if not line.strip() or line.startswith(_DOCUMENT):
-            if sentence:
-                yield sentence
-            sentence = []
-        elif not is_conllu:
-            sentence.append(line.split())
-        elif _CONLLU.match(line):
-            sentence.append(line.split("\t"))
-
-
-def _inline(line: str) -> Tagging:
-    """The words of a line and the marks that they stand between."""
-    words: list[str] = []
-    tags: list[str] = []
-    tag = "O"
-    for word in line.split():
-        if re.fullmatch(r"</[^\s<>]+>", word):
-            tag = "O"
-        elif re.fullmatch(r"<[^\s<>/]+>", word):
-            tag = word[1:-1]
-        else:
-            words.append(word)
-            tags.append(tag)
-    return words, tags
-
-
 def _of_table(path: Path) -> Sequences | None:
     """What is in a table with lists of words and of tags, or with texts of both; None: it is none such."""
     try:
         layout = layout_of(path)
-        probe = list(islice(rows(path, layout), _PROBED))
+        probe = list(islice(rows(path, layout), PROBED))
     except DataError:
         return None  # whoever looks at it as a table says what is wrong
     lists = {name: "text" for name in (probe[0] if probe else {}) if _has_texts(probe, name)}
@@ -202,6 +181,10 @@ def _has_texts(probe: Sequence[Row], name: str) -> bool:
     return all(isinstance(v, list) and all(isinstance(w, str) for w in v) for v in values)
 
 
+def _has_text(row: Row) -> bool:
+    return any(isinstance(value, str) and " " in value.strip() for value in row.values())
+
+
 def _named(probe: Sequence[Row], lists: Mapping[str, str]) -> tuple[str, str] | None:
     """The columns of words and of tags by their names, nearly all rows with as many of both."""
     try:
@@ -209,6 +192,8 @@ def _named(probe: Sequence[Row], lists: Mapping[str, str]) -> tuple[str, str] | 
         tags = find_tags(lists, words=words)
     except DataError:
         return None
+    if is_words(words) and is_tags(tags) and not any(map(_has_text, probe)):
+        return words, tags  # rows that lack tags are a mistake then
     alike = sum(len(row[words]) == len(row[tags]) for row in probe)
     return (words, tags) if alike >= _NEARLY * len(probe) else None
 
@@ -232,7 +217,11 @@ def _paired(probe: Sequence[Row]) -> tuple[str, str] | None:
 def _row(path: Path, number: int, row: Row, names: tuple[str, str]) -> Tagging:
     words, tags = (_parts(row.get(name)) for name in names)
     if len(words) != len(tags):
-        message = f"row {number:,} of {path.name!r} has {len(words):,} words and {len(tags):,} tags"
+        counts = " and ".join(
+            f"{len(found):,} {what}{'s' * (len(found) != 1)}"
+            for found, what in ((words, "word"), (tags, "tag"))
+        )
+        message = f"row {number:,} of {path.name!r} has {counts}"
         raise DataError(message, hint="each word needs its tag")
     return words, tags
 
@@ -277,9 +266,3 @@ def _scheme(path: Path, taggings: Iterable[Sequence[str]]) -> str:
         message = f"{path.name!r} has tags that do not go together: {error.message}"
         hint = "either all tags but O have a prefix, such as B-PER and I-PER, or none has one"
         raise DataError(message, hint=hint) from error
-
-
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    with open_text(path, encoding, newline="\n") as text:
-        for line in text:
-            yield line.rstrip("\r\n")

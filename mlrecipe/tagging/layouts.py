@@ -6,6 +6,7 @@ The code digests of the loaders do not reach here: a change of what comes out ne
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,13 @@ FIELDS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 SLOTS_FILES = ("seq.in", "seq.out", "label")
 """Files of a split with intents and slots: words, a slot for each of them, intents."""
 
+ID = re.compile(r"[0-9]+([-.][0-9]+)?")
+"""What stands in the first column of CoNLL-U."""
+
+DOCUMENT_START = "-DOCSTART-"
+"""How the line between documents begins that is of no word."""
+
+_CELL = re.compile(r"[^ \t\r\n\f\v]+")
 _TABLES = (".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow", ".feather")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _ALIASES = {WORDS: "form", TAGS: "upos"}
@@ -73,7 +81,14 @@ def places(columns: Columns, width: int, *, is_conllu: bool) -> dict[str, int]:
         if is_conllu:
             return {name: _field(name) for name in columns}
         return {name: place for place, name in enumerate(columns) if name not in _NO_NAME}
-    return {name: _place(name, what, width) for name, what in columns.items()}
+    found = {name: _place(name, what, width) for name, what in columns.items()}
+    if found.get(TAGS, -1) == found[WORDS]:
+        raise DataError(
+            f"{WORDS!r} and {TAGS!r} are both column {found[WORDS] + 1} of {width}",
+            key="columns",
+            hint="see `separator`, and the numbers in `columns`",
+        )
+    return found
 
 
 def check(columns: Columns, *, is_conllu: bool | None) -> None:
@@ -91,6 +106,38 @@ def check(columns: Columns, *, is_conllu: bool | None) -> None:
             raise DataError(message, key="columns", hint="say its number, from 1; -1 is the last")
         if isinstance(what, str):
             _field(what)
+
+
+def check_width(columns: Columns, line: str, width: int) -> None:
+    """Raise a DataError for a word's line of `width` cells that the columns cannot be of; not of CoNLL-U.
+
+    A cell alone with white space in it is a line that another separator cuts.
+    """
+    if columns is None and width == 1 and len(cells(line, None)) > 1:
+        raise DataError(
+            f"it does not stand between the columns of {line.strip()[:40]!r}",
+            key="separator",
+            hint='leave it out for spaces and tabs; of words alone say `columns = ["tokens"]`',
+        )
+    if isinstance(columns, Mapping):
+        places(columns, width, is_conllu=False)
+
+
+def cells(line: str, separator: str | None) -> list[str]:
+    """The cells of a line: what the separator parts, or, without one, any number of spaces and tabs."""
+    return _CELL.findall(line) if separator is None else line.split(separator)
+
+
+def is_word(line: str, comments: str | None) -> bool:
+    """Whether a line before the first sentence is a word's."""
+    is_comment = comments is not None and line.startswith(comments)
+    return bool(line.strip(" \t")) and not line.startswith(DOCUMENT_START) and not is_comment
+
+
+def is_conllu(line: str) -> bool:
+    """Whether a word's line is one of CoNLL-U: ten columns with a tab between, the first a number."""
+    cells = line.split("\t")
+    return len(cells) == len(FIELDS) and ID.fullmatch(cells[0]) is not None
 
 
 def check_conversion(scheme: str | None, to: str | None) -> None:
@@ -145,9 +192,14 @@ def _place(name: str, what: int | str, width: int) -> int:
         return _field(what)
     place = what - 1 if what > 0 else width + what
     if not 0 <= place < width:
-        counted = "1 column" if width == 1 else f"{width} columns"
-        raise DataError(f"{name!r} is column {what}, a line has {counted}", key="columns")
+        message = f"{name!r} is column {what}, a line has {counted(width)}"
+        raise DataError(message, key="columns")
     return place
+
+
+def counted(width: int) -> str:
+    """`1 column`, `2 columns`."""
+    return "1 column" if width == 1 else f"{width} columns"
 
 
 def _field(name: str) -> int:

@@ -125,6 +125,17 @@ def scheme_of(sequences: Iterable[Sequence[str]]) -> str:
     return min(offences, key=lambda scheme: offences[scheme])
 
 
+def offences(sequences: Iterable[Sequence[str]], scheme: str) -> int:
+    """How many tags of the rows may not stand where they do, or not end a row."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    lasts: Counter[str] = Counter()
+    for tags in sequences:
+        pairs.update(zip((OUTSIDE, *tags), tags, strict=False))
+        lasts.update(tags[-1:])
+    wrong = sum(n for pair, n in pairs.items() if not may_follow(*pair, scheme))
+    return wrong + sum(n for tag, n in lasts.items() if not may_end(tag, scheme))
+
+
 def check(scheme: str, *, key: str = "scheme") -> None:
     """Raise unless there is such a scheme.
 

@@ -95,6 +95,8 @@ def _monitors(
     metrics = task.get("metrics", default.default if default else None)
     if not isinstance(metrics, list) or not all(isinstance(name, str) for name in metrics):
         return []
+    if any(catalog.find("metric", name) is None for name in metrics):
+        return []  # that is said of the metrics themselves
     named = train.get("valid_split", "valid")
     if not isinstance(named, str | list):
         return []

@@ -68,7 +68,7 @@ def offers(project):
         ("inspect s", "second sum scaled"),
         ("inspect far oth", "other"),
         ("list call", "callbacks"),
-        ("list ops token", "tokenize"),
+        ("list ops token", "tokenize tokenize-words"),
         ("list op pari", "parity"),
         ("list ops --recipe other pari", ""),
         ("train recipe.toml --pick ", "data=few data=many"),

@@ -98,6 +98,14 @@ def test_without_a_recipe_it_is_the_one_used_last(cli, work):
     assert "sum of other.toml" in cli("inspect", "sum").out
 
 
+def test_a_recipe_given_as_an_option_is_told_its_place(cli):
+    """As `list` has it; here it is an argument."""
+    done = cli("inspect", "sum", "--recipe", "recipe.toml")
+
+    assert done.code == 2
+    assert "mlrecipe inspect sum recipe.toml" in done.err
+
+
 def test_an_unknown_node_is_an_error(cli):
     """With the nearest name."""
     done = cli("inspect", "smu", "recipe.toml")

@@ -22,8 +22,17 @@ def test_ops_of_the_only_recipe_here_are_listed_too(cli):
     """With the first line of their documentation."""
     lines = cli("list", "ops").out.splitlines()
 
-    assert "  scale         Each value times a factor." in lines
+    assert any(line.split() == "scale Each value times a factor.".split() for line in lines)
     assert any(line.startswith("  tokenize ") for line in lines)
+
+
+def test_metrics_are_listed_with_what_they_are_for(cli):
+    """One label of a row, several, tags of its words, a number."""
+    lines = {line.split()[0]: line for line in cli("list", "metrics").out.splitlines()}
+
+    assert lines["accuracy"].split()[1:5] == ["label,", "labels,", "tags", "Share"]
+    assert lines["span-f1"].split()[1:3] == ["tags", "Harmonic"]
+    assert lines["r2-score"].split()[1] == "number"
 
 
 def test_a_named_recipe_brings_its_plugins(cli, work):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import mlrecipe
@@ -116,6 +117,15 @@ def test_inference_40_odd_texts_have_defined_answers(predictor: Predictor):
         ([{}], "item 0 is a row without columns"),
         ({"id": 3}, r"no column 'sentence' with texts; it has 'id'"),
         ([["good", None]], "place 1 of item 0 is None"),
+        (("good",), "the item is a tuple with 1 in it"),
+        ({"sentence": 5}, "'sentence' of the item is of type int: 5, not a text"),
+        ({"sentense": "good"}, "it has 'sentense'; rename 'sentense' to 'sentence'"),
+        (
+            [{"sentence": "good"}, {"sentense": "bad"}],
+            "item 1 has no 'sentence', and others have one; it has 'sentense'; rename 'sentense'",
+        ),
+        (["good", {"id": 3}], "item 1 has no 'sentence'"),
+        (np.array(5), "the item is of type int: 5"),
     ],
 )
 def test_an_item_that_is_none_says_so(predictor: Predictor, item: Any, said: str):
@@ -123,6 +133,32 @@ def test_an_item_that_is_none_says_so(predictor: Predictor, item: Any, said: str
     with pytest.raises(RequestError, match=said) as caught:
         predictor.predict(item)
     assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("top", ["3", 2.5, True])
+def test_a_number_of_labels_is_whole(predictor: Predictor, top: Any):
+    """Those of numpy are taken, texts and fractions refused."""
+    with pytest.raises(RequestError, match=f"top: {top!r} is no whole number"):
+        predictor.predict("good", top=top)
+    assert predictor.predict(np.array("good"), top=np.int64(1)) == predictor.predict("good", top=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (None, "the model's path is None; name a recipe"),
+        (5, "the model's path is of type int: 5"),
+        ("", "an empty name means no model"),
+        (".", "'.' is a folder, and neither that of a run nor an exported model"),
+        ("train.csv", r"'train.csv' is neither a recipe \(.toml\) nor a run"),
+    ],
+)
+def test_what_is_no_model_says_so(here: Project, path: Any, said: str):
+    """Whatever is given; a file that is no recipe cannot be trained first."""
+    with pytest.raises(RequestError, match=said):
+        mlrecipe.load(path)
+    with pytest.raises(RequestError, match="batch_size: '4' is no number of items"):
+        mlrecipe.load("recipe", batch_size="4")  # type: ignore[arg-type]
 
 
 def test_a_table_is_asked_for_its_rows(predictor: Predictor):
@@ -326,6 +362,53 @@ def test_a_folder_without_its_preparation_is_refused(exported: Path, tmp_path: P
         (bare / "mlrecipe.json").write_text(json.dumps({**known, **change}))
         with pytest.raises(RequestError, match=said):
             mlrecipe.load(bare)
+
+
+def test_an_export_that_is_not_whole_is_refused(exported: Path, tmp_path: Path):
+    """Another tokenizer would answer otherwise; older folders do not say what they had, and cards may go."""
+    known = json.loads((exported / "mlrecipe.json").read_text())
+    assert known["files"] == [
+        "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
+    ]  # fmt: skip
+    part = tmp_path / "part"
+    shutil.copytree(exported, part, ignore=shutil.ignore_patterns("README.md", "metrics.json"))
+    mlrecipe.load(part)
+    for name in ("tokenizer.json", "model.safetensors"):
+        (part / name).rename(tmp_path / name)
+        with pytest.raises(RequestError, match=rf"is not whole: it was exported with {name}"):
+            mlrecipe.load(part)
+        (tmp_path / name).rename(part / name)
+
+    (part / "tokenizer.json").unlink()
+    del known["files"]
+    (part / "mlrecipe.json").write_text(json.dumps(known))
+    with pytest.raises(RequestError, match=r"is not whole: it was exported with tokenizer\.json"):
+        mlrecipe.load(part)
+
+
+def test_a_damaged_export_says_so(exported: Path, tmp_path: Path):
+    """One error, whatever is damaged."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(exported, folder)
+    weights = (folder / "model.safetensors").read_bytes()
+    for part in (b"", weights[: len(weights) // 2]):
+        (folder / "model.safetensors").write_bytes(part)
+        with pytest.raises(TrainingError, match="cannot read the weights in"):
+            mlrecipe.load(folder)
+
+    known = json.loads((exported / "mlrecipe.json").read_text())
+    nodes: dict[str, Any] = {**known["recipe"], "nodes": {"files": 3}}
+    for made, said in (
+        ({**known, "recipe": None}, "recipe is None"),
+        ({**known, "columns": 5}, "columns is 5"),
+        ({**known, "columns": {"files": 5}}, r"columns\.files is 5"),
+        ({**known, "recipe": {**nodes, "nodes": {}}}, "recipe: no node"),
+        ({**known, "recipe": nodes}, "recipe: "),
+        ([], "it is no object"),
+    ):
+        (folder / "mlrecipe.json").write_text(json.dumps(made))
+        with pytest.raises(RequestError, match=rf"mlrecipe\.json' is damaged: {said}"):
+            mlrecipe.load(folder)
 
 
 def test_a_folder_is_named_by_its_place(

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pyarrow import parquet
 
 import mlrecipe
+from mlrecipe import events
 from mlrecipe.cli.app import run as command
 from mlrecipe.errors import RequestError
 from mlrecipe.inference import Predictor, predict_file, tagged
 from mlrecipe.inference.exporting.model import export
+from mlrecipe.inference.passes import batches
 from mlrecipe.inference.replies import Frame, Tags
 from mlrecipe.inference.words import join, split
 from mlrecipe.interfaces import Head
@@ -218,8 +221,9 @@ def test_sequence_3_odd_texts_have_a_tag_for_each_word(predictor: Predictor):
         assert answer.tags == alone.tags
         assert answer.scores == pytest.approx(alone.scores, abs=1e-5)
     assert tags_of(together[0]).to_dict() == {
-        "text": "", "tokens": [], "tags": [], "scores": [], "spans": [],
+        "text": "", "tokens": [], "tags": [], "scores": [], "offsets": [], "spans": [],
     }  # fmt: skip
+    assert tags_of(predictor.predict("Ada  left")).to_dict()["offsets"] == [[0, 3], [5, 9]]
 
 
 def test_inference_32_the_best_tags_of_each_word_sum_to_one(predictor: Predictor):
@@ -319,6 +323,79 @@ def test_a_text_file_is_a_text_a_line(predictor: Predictor, people: Run, tmp_pat
         assert row["probability"] == pytest.approx(tags_of(answer).scores, abs=1e-5)
         assert [span["text"] for span in row["spans"]] == [s.text for s in tags_of(answer).spans]
     assert rows[1]["prediction"] == rows[1]["spans"] == []
+
+
+def test_rows_with_words_and_rows_with_texts_are_mixed(
+    predictor: Predictor, people: Run, tmp_path: Path
+):
+    """A row without words is split as a text is; what has neither is counted as blank."""
+    rows: list[dict[str, object]] = [
+        {"tokens": ["Ada", "Lovelace"]}, {"text": "Ada Lovelace left."}, {"tokens": []},
+        {"tokens": ["", " "]}, {"text": ""}, {},
+    ]  # fmt: skip
+
+    done = predict_file(people, write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")
+    made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+
+    assert [len(row["prediction"]) for row in made] == [2, 4, 0, 2, 0, 0]
+    asked = tags_of(predictor.predict("Ada Lovelace left."))
+    assert made[1]["prediction"] == list(asked.tags)
+    assert [span["text"] for span in made[1]["spans"]] == [span.text for span in asked.spans]
+    assert done.blank == 4
+
+
+def test_blank_lines_are_counted_where_words_have_tags(people: Run, tmp_path: Path):
+    """Nothing, or nothing but white space."""
+    (tmp_path / "in.txt").write_text("Ada left\n\n  \nOslo\n")
+
+    assert predict_file(people, tmp_path / "in.txt", tmp_path / "out.csv").blank == 2
+
+
+def test_columns_of_conll_are_no_texts(people: Run, tmp_path: Path):
+    """By the file's name an error that says what to write, by its lines a warning."""
+    (tmp_path / "in.conll").write_text("Ada NNP B-PER\nleft VBD O\n")
+    with pytest.raises(RequestError, match=r"is CoNLL.*JSON Lines.*\.txt"):
+        predict_file(people, tmp_path / "in.conll", tmp_path / "out.jsonl")
+
+    said: list[events.Event] = []
+    for text in ("Ada NNP B-PER\nleft VBD O\n\n. . O\n", "Ada left O\nAda was here\n. .\n"):
+        (tmp_path / "in.txt").write_text(text)
+        with events.listening(said.append):
+            predict_file(people, tmp_path / "in.txt", tmp_path / "out.jsonl", overwrite=True)
+    warned = [event.text for event in said if isinstance(event, events.Note)]
+    assert [text for text in warned if "CoNLL" in text] == warned
+    assert len(warned) == 1
+
+
+def test_an_output_is_told_the_endings_that_can_be_written(people: Run, tmp_path: Path):
+    """Not those that can only be read."""
+    (tmp_path / "in.txt").write_text("Ada\n")
+
+    with pytest.raises(RequestError, match=r"known endings: \.csv, ") as caught:
+        predict_file(people, tmp_path / "in.txt", tmp_path / "out.xml")
+    assert ".txt" not in str(caught.value.hint)
+
+
+def test_very_long_rows_are_not_put_among_short_ones():
+    """All of them would be filled up to its length; others are as many as there may be."""
+    assert batches([1, 2, 900, 1000, 1024], 4) == [4, 1]
+    assert batches([3] * 5 + [1500, 2900, 60_000], 64) == [5, 2, 1]
+    assert batches([], 4) == []
+
+
+def test_words_one_after_the_other_take_one_thread(predictor: Predictor):
+    """Two that wait for each other at every word would be hundreds of times slower on busy cores."""
+    layer = next(m for m in predictor._tables._network.modules() if isinstance(m, torch.nn.LSTM))
+    before, seen = torch.get_num_threads(), []
+    handle = layer.register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    try:
+        torch.set_num_threads(2)
+        predictor.predict("Ada left.")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+        handle.remove()
+    assert seen == [1]
 
 
 def test_flat_files_have_lists_as_json(people: Run, tmp_path: Path):

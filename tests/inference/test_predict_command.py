@@ -63,7 +63,7 @@ def test_inference_35_a_missing_text_column_is_refused_with_those_found(cli: Cli
 
     assert done.code == 2
     assert "no column 'sentence' with texts; it has 'id', 'sentense'" in done.err
-    assert "did you mean 'sentense'?" in done.err
+    assert "rename 'sentense' to 'sentence' in the input" in done.err
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -109,3 +109,16 @@ def test_what_marks_nothing_is_legal_everywhere():
 
     assert legal.follows == [[False, True, False], [True, False, True], [True, False, True]]
     assert (legal.start, legal.end) == ([True, False, True], [False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("BIO", "IOB2"), ("iob", "IOB2"), ("BIO2", "IOB2"), ("IOBES", "BIOES"), ("biluo", "BILOU"),
+     ("BIOUL", "BILOU")],
+)  # fmt: skip
+def test_other_names_of_schemes_lead_to_ours(name, scheme):
+    """Not to the one that is nearest in its letters."""
+    with pytest.raises(DataError) as error:
+        schemes.check(name)
+
+    assert error.value.hint == f"did you mean {scheme!r}?"

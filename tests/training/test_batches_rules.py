@@ -93,5 +93,5 @@ def test_the_recipes_of_the_how_to_are_right():
     page = Path(__file__).parents[2] / "docs" / "how-to" / "batches.md"
     tables = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
-    assert len(tables) == 3
-    assert [found(tomli.loads(table)["train"]) for table in tables] == [{}, {}, {}]
+    assert len(tables) == 4
+    assert [found(tomli.loads(table)["train"]) for table in tables] == [{}, {}, {}, {}]

@@ -28,6 +28,7 @@ def found(task: dict[str, Any], **train: Any) -> dict[str, str]:
     ("task", "key", "message"),
     [
         ({"use": TAGS, "crf": True, "pooling": "all"}, "pooling", "a CRF tags words"),
+        ({"use": TAGS, "crf": True, "pooling": "all"}, "pooling", "say `first` or `mean`"),
         ({"use": TAGS, "crf": True, "constrained": True}, "constrained", "does nothing with `crf`"),
         ({"use": TAGS, "constrained": True, "scheme": "plain"}, "constrained", "does nothing with plain"),
         ({"use": TAGS, "labels": ["O", "O"]}, "labels", "'O' is there twice"),
@@ -35,6 +36,8 @@ def found(task: dict[str, Any], **train: Any) -> dict[str, str]:
         ({"use": TAGS, "class_weights": {"x": 1.0}, "labels": ["O", "x"]}, "class_weights", "no weight for"),
         ({"use": TAGS, "labels": ["O"]}, "labels", "two tags at least"),
         ({"use": TAGS, "labels": ["O", "S-x"], "scheme": "IOB2"}, "scheme", "IOB2 has no tag 'S-x'"),
+        ({"use": TAGS, "tags": "tokens"}, "tags", "'tokens' is that of the words"),
+        ({"use": FRAMES, "slots": "words"}, "slots", "'words' is that of the words"),
         ({"use": FRAMES, "intent": "a", "slots": "a"}, "slots", "that of the intent"),
         ({"use": FRAMES, "weights": {"intnet": 1.0}}, "weights.intnet", "did you mean"),
         ({"use": FRAMES, "weights": {"intent": 0, "tags": 0}}, "weights", "not all 0"),
@@ -75,6 +78,13 @@ def test_metrics_of_intents_and_slots_can_be_watched(monitor: str, is_known: boo
     )
 
     assert ("train.monitor" not in said) is is_known
+
+
+def test_a_misspelt_metric_is_told_of_once():
+    """What is watched cannot be judged then, and the misspelt name is no advice."""
+    said = found({"use": TAGS, "metrics": ["span-f"]}, monitor="valid/span-f1")
+
+    assert "train.monitor" not in said
 
 
 def test_data_without_words_are_found_before_anything_runs(tmp_path: Path):

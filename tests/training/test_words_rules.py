@@ -47,6 +47,15 @@ def test_a_model_with_tokens_of_the_other_kind_is_a_mistake(
     assert message in found(model, **tokens)["nodes.words.tokenizer"]
 
 
+@pytest.mark.parametrize("key", ["max_length", "stride"])
+def test_windows_of_letters_are_a_mistake(key: str):
+    """There is one only; a variant that takes the tokenizer away may leave them as they are."""
+    tokens: dict[str, Any] = {key: 16}
+
+    assert "does nothing without" in found(BILSTM, **tokens)[f"nodes.words.{key}"]
+    assert found(BILSTM, tokenizer=None, **tokens) == {}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("hidden", 0), ("word_bytes", 1), ("dropout", 1.0), ("word_dropout", -0.5)],

@@ -30,9 +30,10 @@ from mlrecipe.interfaces import File, Head, ModelSource, Parts, TokenizerSource,
 @model("transformer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transformer:
-    """Any checkpoint that `AutoModelForSequenceClassification` reads; remote code is never run.
+    """Any encoder's checkpoint, with a head for labels of texts or for tags of words.
 
-    For a task that tags words any that `AutoModelForTokenClassification` reads.
+    What `AutoModelForSequenceClassification` reads, for a task that tags words what
+    `AutoModelForTokenClassification` reads; remote code is never run.
     """
 
     checkpoint: ModelSource | None = None

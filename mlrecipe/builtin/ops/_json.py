@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 CHUNK = 10_000
 """Rows that are held as Python objects at a time."""
 
+_NAMES = {
+    str: "texts", bool: "truth values", int: "numbers", float: "numbers", list: "lists", dict: "objects",
+}  # fmt: skip
+
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -131,7 +135,17 @@ def _column(source: Source, name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError) as error:
-        raise source.error(f"column {name!r} mixes values of several types: {error}") from error
+        what = _kinds(values) or str(error)
+        raise source.error(f"column {name!r} mixes values of several types: {what}") from error
+
+
+def _kinds(values: list[Any]) -> str:
+    """What the values are, or what is in them where they are lists; empty where that is one only."""
+    for some in (values, [item for value in values if isinstance(value, list) for item in value]):
+        kinds = {_NAMES.get(type(value), "") for value in some} - {""}
+        if len(kinds) > 1:
+            return " and ".join(sorted(kinds, reverse=True))
+    return ""
 
 
 def as_text(value: Any) -> str | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlrecipe.builtin.ops import _keys, _splits
-from mlrecipe.builtin.ops._lengths import words
+from mlrecipe.builtin.ops._lengths import words as words_of
+from mlrecipe.builtin.ops._word_pieces import NO_BYTE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _OF_WORDS = "word_lengths"
 """Column with the tokens of each word, where words were tokenized."""
+
+
+_FIRST = 20
+"""Rows by which tokens are told from bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,7 @@ class Part:
     """Those of `labels` whose rows have one for each word."""
 
     has_tokens: bool
-    """Whether there is a column `input_ids`, whose lengths count then."""
+    """Whether there is a column `input_ids`, whose lengths count then; bytes of words do not."""
 
     has_truncated: bool
     separator: str | None
@@ -95,7 +100,7 @@ def part_of(
     """
     names = split.column_names
     texts, labels = ([name for name in some if name in names] for some in (texts, labels))
-    has_tokens = "input_ids" in names
+    has_tokens = "input_ids" in names and not _are_bytes(split, texts)
     has_truncated = "truncated" in names and split.features["truncated"].dtype == "bool"
     extra = ["input_ids"] * has_tokens + ["truncated"] * has_truncated
     extra += [name for name in (_OF_WORDS,) if has_tokens and name in names]
@@ -110,6 +115,20 @@ def part_of(
         has_tokens=has_tokens,
         has_truncated=has_truncated,
         separator=separator,
+    )
+
+
+def _are_bytes(split: Dataset, texts: Sequence[str]) -> bool:
+    """Whether `input_ids` are the bytes of the words, by the first rows: they say no more than those."""
+    words = [name for name in texts if hasattr(split.features[name], "feature")]
+    if not words or _OF_WORDS not in split.column_names:
+        return False
+    columns = split.select_columns([*words, "input_ids"]).with_format(None)
+    some = columns.select(range(min(_FIRST, len(split)))).to_list()
+    rows = [(row, [n for n in row["input_ids"] if n != NO_BYTE]) for row in some]
+    return any(ids for _, ids in rows) and any(
+        all(ids == [byte + 1 for byte in "".join(row[name]).encode()] for row, ids in rows)
+        for name in words
     )
 
 
@@ -170,7 +189,7 @@ def _lengths(table: pa.Table) -> dict[int, int]:
     total = np.zeros(table.num_rows, dtype=np.int64)
     for column in table.columns:
         is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-        counted = pc.list_value_length(column) if is_list else words(column)
+        counted = pc.list_value_length(column) if is_list else words_of(column)
         total += np.asarray(pc.fill_null(counted, 0), dtype=np.int64)
     values, rows = np.unique(total, return_counts=True)
     return dict(zip(values.tolist(), rows.tolist(), strict=True))

@@ -10,11 +10,10 @@ from itertools import chain
 from mlrecipe.builtin.ops import _tagged_conllu
 from mlrecipe.builtin.ops._files import Source, open_text
 from mlrecipe.builtin.ops._tagged_conllu import Line
-from mlrecipe.builtin.ops._tagged_rows import Kinds, Rows, counted, words
+from mlrecipe.builtin.ops._tagged_rows import Kinds, Rows, counted
 from mlrecipe.tagging import layouts
-from mlrecipe.tagging.layouts import DOCUMENT, FIELDS, TAGS
+from mlrecipe.tagging.layouts import DOCUMENT, DOCUMENT_START, FIELDS, TAGS
 
-_START = "-DOCSTART-"
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b")
 _BLANK = " \t"
 _HINT = "see columns, separator and comments"
@@ -92,7 +91,7 @@ def _sentences(file: _File) -> Iterator[tuple[int, list[Line]]]:
     document = 0
     sentence: list[Line] = []
     for number, line in chain(_lines(file.source, file.layout), [(0, "")]):
-        is_start = line.startswith(_START)
+        is_start = line.startswith(DOCUMENT_START)
         if is_start or not line.strip(_BLANK):
             if sentence:
                 document = max(document, 1)
@@ -124,6 +123,8 @@ def _file(source: Source, layout: Layout, *, is_conllu: bool) -> _File:
     layouts.check(layout.columns, is_conllu=is_conllu)
     number, line = _first(source, layout, _comments(layout, is_conllu))
     width, columns = len(_split(line, layout, is_conllu)), layout.columns
+    if not is_conllu:
+        layouts.check_width(columns, line, width)
     expected = f"line {number} has {width}"
     if is_conllu:
         width, expected = len(FIELDS), f"{len(FIELDS)} are expected"
@@ -140,8 +141,7 @@ def _is_conllu(source: Source, layout: Layout) -> bool:
     if layout.format != "auto":
         return layout.format == "conllu"
     _, line = _first(source, layout, "#", is_needed=False)
-    cells = line.split("\t")
-    return len(cells) == len(FIELDS) and _tagged_conllu.ID.fullmatch(cells[0]) is not None
+    return layouts.is_conllu(line)
 
 
 def _first(
@@ -149,8 +149,7 @@ def _first(
 ) -> tuple[int, str]:
     """The first line that is a word's, and its number."""
     for number, line in _lines(source, layout):
-        is_comment = comments is not None and line.startswith(comments)
-        if line.strip(_BLANK) and not line.startswith(_START) and not is_comment:
+        if layouts.is_word(line, comments):
             return number, line
     if is_needed:
         raise source.error("it has no sentence")
@@ -171,4 +170,4 @@ def _lines(source: Source, layout: Layout) -> Iterator[tuple[int, str]]:
 def _split(line: str, layout: Layout, is_conllu: bool) -> list[str]:
     if is_conllu:
         return line.split("\t")
-    return words(line) if layout.separator is None else line.split(layout.separator)
+    return layouts.cells(line, layout.separator)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from mlrecipe.builtin.ops._files import Source
-from mlrecipe.tagging.layouts import FIELDS
+from mlrecipe.tagging.layouts import FIELDS, ID
 
 Line: TypeAlias = tuple[int, list[str]]
 """Number of a line in its file, from 1, and its cells."""
-
-ID = re.compile(r"[0-9]+([-.][0-9]+)?")
-"""What stands in the first column."""
 
 _FORM = FIELDS.index("form")
 

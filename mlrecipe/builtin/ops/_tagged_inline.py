@@ -76,7 +76,7 @@ class Reader:
         inside, start = "", 0
         for match in _TAG.finditer(line):
             is_end, name = bool(match[1]), match[2]
-            self._check(source, number, match[0], name, is_end=is_end, inside=inside)
+            self._check(source, number, match, line, inside=inside)
             yield inside, line[start : match.start()]
             inside, start = "" if is_end else name, match.end()
         if inside:
@@ -84,14 +84,21 @@ class Reader:
         yield "", line[start:]
 
     def _check(
-        self, source: Source, number: int, tag: str, name: str, *, is_end: bool, inside: str
+        self, source: Source, number: int, match: re.Match[str], line: str, *, inside: str
     ) -> None:
+        tag, is_end, name = match[0], bool(match[1]), match[2]
         if self.tags is not None and name not in self.tags:
             raise source.error(
                 f"{tag} is none of the tags", line=number, hint=did_you_mean(name, self.tags)
             )
         if is_end and name != inside:
             what = f"stands where </{inside}> is expected" if inside else "closes nothing"
-            raise source.error(f"{tag} {what}", line=number, hint=_HINT)
+            raise source.error(f"{tag} {what}", line=number, hint=_hint(name, line))
         if inside and not is_end:
             raise source.error(f"{tag} stands inside <{inside}>", line=number, hint=_HINT)
+
+
+def _hint(name: str, line: str) -> str:
+    """What to do about a tag's end without its beginning."""
+    given = re.search(rf"<{re.escape(name)}\s[^<>]*>", line)
+    return f"{given[0]} is no tag: tags have no attributes" if given else _HINT

@@ -62,7 +62,7 @@ def table(
         for some in _chunks(rows, kinds, None if limit is None else limit - done):
             done += some.num_rows
             tables.append(some)
-            events.progress(done, limit)
+            events.progress(done)  # the limit is each split's, and this is one of them
         if done == before and limit != 0:
             raise source.error("it has no row")
         if limit is not None and done >= limit:

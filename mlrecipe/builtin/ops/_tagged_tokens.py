@@ -114,18 +114,21 @@ def _lists(
     if _is_text(kind):
         _check_plain(source, column, name, key)
         rows = [None if text is None else _tagged_rows.words(text) for text in column.to_pylist()]
-        return pa.chunked_array([pa.array(rows, pa.list_(pa.string()))])
+        return _by_name(
+            source, pa.chunked_array([pa.array(rows, pa.list_(pa.string()))]), name, names
+        )
     if not _is_list(kind) and not pa.types.is_null(kind):
         message = f"column {name!r} holds {kind}, neither texts nor lists of texts"
         raise DataError(f"{source.name}: {message}", key=key)
     if _is_list(kind) and pa.types.is_integer(kind.value_type) and key == "tags":
         return _named(source, column, name, names)
     try:
-        return column.cast(pa.list_(pa.string()))
+        lists = column.cast(pa.list_(pa.string()))
     except pa.ArrowException as error:
         raise DataError(
             f"{source.name}: column {name!r} holds no texts: {error}", key=key
         ) from None
+    return _by_name(source, lists, name, names)
 
 
 def _check_plain(source: Source, column: pa.ChunkedArray, name: str, key: str) -> None:
@@ -139,6 +142,29 @@ def _check_plain(source: Source, column: pa.ChunkedArray, name: str, key: str) -
         )
         hint = "write words with spaces between, or lists as JSON Lines or Parquet"
         raise DataError(message, key=key, hint=hint)
+
+
+def _by_name(
+    source: Source, lists: pa.ChunkedArray, name: str, names: Sequence[str]
+) -> pa.ChunkedArray:
+    """Lists of texts; of numbers written out, as in CSV, the `names`.
+
+    Raises:
+        DataError: there are names, and tags that are no numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not names:
+        return lists
+    for tag in pc.unique(pc.list_flatten(lists)).drop_null().to_pylist():
+        if not (tag.isascii() and tag.isdecimal()):
+            raise DataError(
+                f"{source.name}: column {name!r} has the tag {tag!r}, which is no number",
+                key="names",
+                hint="`names` is for tags that are numbers: leave it out",
+            )
+    return _named(source, lists.cast(pa.list_(pa.int64())), name, names)
 
 
 def _named(

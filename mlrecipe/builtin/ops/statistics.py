@@ -37,8 +37,9 @@ def statistics(
     has a tag, `rows` are words), `texts` (column to rows where it is `missing` or `empty`, which is
     nothing but white space, or no words), `duplicates` (rows whose texts equal those of an earlier
     row), `overlap` (other split to rows whose texts are there too), `length` (`mean`, percentiles,
-    `max` and `histogram`, in tokens where there are `input_ids`, else in words; those of words
-    without special tokens, and once where windows share them), `vocabulary` (different tokens),
+    `max` and `histogram`, in tokens where there are `input_ids`, else, or where these are the bytes
+    of words, in words; those of words without special tokens, and once where windows share them),
+    `vocabulary` (different tokens),
     `truncated` and `truncation_rate` (rows that lost tokens, where a column `truncated` says so).
 
     Every row is looked at, 10,000 at a time; of each, 8 bytes are kept.

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torchmetrics import Metric
 
 from mlrecipe import task
-from mlrecipe.builtin.tasks import _reading, frames, padding, tags
+from mlrecipe.builtin.tasks import _reading, frames, marking, padding, tags
 from mlrecipe.builtin.tasks._tagging import (
     IGNORED,
     WordTask,
@@ -88,8 +88,8 @@ class IntentAndSlots(WordTask):
         if self.intent == self.slots:
             raise DataError(f"column {self.slots!r} is both", key="slots")
         intents, found = self._intents(rows, split=split), self._tags(rows, split=split)
-        scheme = self.scheme or tags.scheme_of(rows, self.slots, found, split=split, key="slots")
-        tags.require_scheme(found, scheme)
+        scheme = self.scheme or marking.scheme_of(rows, self.slots, found, split=split, key="slots")
+        marking.require_scheme(found, scheme)
         if self.slots not in (self.labels or {}) and not tags.are_named(rows, self.slots):
             found = tags.completed(found, scheme)
         outputs = {self.intent: intents, self.slots: found}
@@ -110,6 +110,10 @@ class IntentAndSlots(WordTask):
         }
         if self.scheme is None:
             taken["scheme"] = head.scheme
+        else:
+            marking.warn_of_scheme(
+                rows, self.slots, head.outputs[self.slots], self.scheme, split=split
+            )
         if self.splitting is None:
             taken["splitting"] = head.splitting
         return self.of(head), taken
@@ -128,7 +132,8 @@ class IntentAndSlots(WordTask):
         (intent, intents), (slots, found) = head.outputs.items()
         with _rekeyed():
             ids = encode_labels(rows, intent, intents, split=split)
-        words = tags.encode_tags(rows, slots, found, split=split, key="slots")
+        labels = f"labels.{slots}"
+        words = tags.encode_tags(rows, slots, found, split=split, key="slots", labels_key=labels)
         return inputs.add_column(TARGETS, _after(ids, words))
 
     def is_labelled(self, rows: Dataset, head: Head) -> bool:
@@ -186,7 +191,9 @@ class IntentAndSlots(WordTask):
         given = (self.labels or {}).get(self.slots)
         labels = tuple(given or tags.find_tags(rows, self.slots, split=split, key="slots"))
         require_distinct(labels)
-        ids = tags.encode_tags(rows, self.slots, labels, split=split, key="slots")
+        ids = tags.encode_tags(
+            rows, self.slots, labels, split=split, key="slots", labels_key=f"labels.{self.slots}"
+        )
         tags.require_several(ids, labels, split=split, key="slots")
         return labels
 

@@ -31,6 +31,9 @@ def find_column(given: str | None, rows: Dataset, *, split: str, key: str = "tag
         DataError: the recipe names none and none, or more than one, looks like it.
     """
     if given is not None:
+        if columns.is_words(given) and given == _words(rows):
+            message = f"column {given!r} of split {split!r} holds the words, not their tags"
+            raise DataError(message, key=key)
         return given
     try:
         return columns.find_tags(columns.lists_of(rows.features), words=_words(rows), key=key)
@@ -129,28 +132,13 @@ def has_tags(rows: Dataset, column: str) -> bool:
     return not pc.all(missing, min_count=0).as_py()
 
 
-def scheme_of(
+def by_name(
     rows: Dataset, column: str, labels: Sequence[str], *, split: str, key: str = "tags"
-) -> str:
-    """How the tags mark spans.
-
-    Raises:
-        DataError: their prefixes are of no known scheme, or only some have one.
-    """
-    if not any(schemes.split(tag)[0] not in ("", schemes.OUTSIDE) for tag in labels):
-        return "plain"
+) -> Iterable[Sequence[str]]:
+    """Each row's tags by name: numbers are indices into `labels`."""
     lists = _lists(rows, column, split=split, key=key)
     names = _names(rows, column) or (labels if pa.types.is_integer(lists.type.value_type) else None)
-    return schemes.scheme_of(_named(lists, names))
-
-
-def require_scheme(labels: Sequence[str], scheme: str, *, key: str = "scheme") -> None:
-    """Raise for a tag that the scheme does not have."""
-    schemes.check(scheme, key=key)
-    other = [tag for tag in labels if not schemes.is_of(tag, scheme)]
-    if other:
-        message = f"{scheme} has no tag {other[0]!r}"
-        raise DataError(message, key=key, hint="leave it out to have it found, or convert the tags")
+    return _named(lists, names)
 
 
 def require_several(
@@ -281,10 +269,16 @@ def _unknown(
         f"tag {value!r} of split {split!r} (row {row}, word {word}; {count:,} in all) "
         "is not among the labels"
     )
-    hint = did_you_mean(str(value), labels)
-    return DataError(
-        message, key=key, hint=f"{hint}; `labels` in the recipe can say more than the data"
-    )
+    return DataError(message, key=key.partition(".")[0], hint=_hint(str(value), labels, key=key))
+
+
+def _hint(tag: str, labels: Sequence[str], *, key: str) -> str:
+    """What to do about a tag that is not among the labels."""
+    prefix, label = schemes.split(tag)
+    known = [schemes.split(each) for each in labels]
+    if prefix in _SPANS and label in {name for _, name in known} and prefix not in dict(known):
+        return "its scheme is another one: `to` of the loader, or the op `convert-tags`, changes it"
+    return f"{did_you_mean(tag, labels)}; `{key}` in the recipe can say more than the data"
 
 
 def _count(flags: Any) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from mlrecipe import task
-from mlrecipe.builtin.tasks import _reading, losses, tags
+from mlrecipe.builtin.tasks import _reading, losses, marking, tags
 from mlrecipe.builtin.tasks._tagging import (
     WordTask,
     chain_loss,
@@ -89,8 +89,8 @@ class TokenClassification(WordTask):
         require_distinct(found)
         ids = tags.encode_tags(rows, column, found, split=split)
         tags.require_several(ids, found, split=split)
-        scheme = self.scheme or tags.scheme_of(rows, column, found, split=split)
-        tags.require_scheme(found, scheme)
+        scheme = self.scheme or marking.scheme_of(rows, column, found, split=split)
+        marking.require_scheme(found, scheme)
         if self.labels is None and not tags.are_named(rows, column):
             found = tags.completed(found, scheme)
         return Head(
@@ -111,6 +111,8 @@ class TokenClassification(WordTask):
             taken["label_map"] = {label: number for number, label in enumerate(head.labels)}
         if self.scheme is None:
             taken["scheme"] = head.scheme
+        else:
+            marking.warn_of_scheme(rows, head.targets[0], head.labels, self.scheme, split=split)
         if self.splitting is None:
             taken["splitting"] = head.splitting
         return replace(self.of(head), class_weights=weights), taken

@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 
 import mlrecipe
-from mlrecipe.errors import RequestError
+from mlrecipe.errors import RecipeError, RequestError
 from mlrecipe.graph.graph import Node
 from mlrecipe.inference.requests import EXPORTED, is_of_model, read_request, request_of
 from mlrecipe.inference.routes import routes
@@ -21,7 +21,7 @@ from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.resolved import resolved, written
 from mlrecipe.runs import manifest
 from mlrecipe.runs.run import Run
-from mlrecipe.training.keeping.records import head_of
+from mlrecipe.training.keeping.records import RECORD, head_of
 
 _VERSION = 1
 _HERE = "."
@@ -31,6 +31,9 @@ _OF_FILES = ("types", "delimiter", "quoting", "encoding", "header", "columns")
 """What of `load-files` says how new files are read, too."""
 
 _OF_MODEL = ("checkpoint", "config", "tokenizer")
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ def describe(run: Run, checkpoint: Path, head: Head) -> dict[str, Any]:
         "version": _VERSION, "mlrecipe": mlrecipe.__version__, "run": run.id,
         "needs": _own(request, on_way), "head": asdict(head),
         "columns": {n: facts[n].get("columns", {}) for n in nodes if n in facts},
+        "files": _files(checkpoint),
         "recipe": {
             "name": values["name"], "nodes": nodes, "model": _model(values["model"]),
             "task": values["task"], "train": {"data": values["train"]["data"]},
@@ -75,11 +79,14 @@ def read(folder: Path) -> Portable:
     """What `describe` said of an exported folder.
 
     Raises:
-        RequestError: it was not written, or by a newer mlrecipe; or the model needs code of its own project.
+        RequestError: it was not written, or by a newer mlrecipe; it is damaged, or a file beside it is gone; or
+            the model needs code of its own project.
     """
     try:
         data = json.loads((folder / EXPORTED).read_text(encoding="utf-8"))
-        version, recipe, head = data["version"], data["recipe"], head_of(data["head"])
+        if not isinstance(data, dict):
+            raise _damaged(folder, "it is no object of JSON")
+        version, head = data["version"], head_of(data["head"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(f"cannot read {str(folder / EXPORTED)!r}: {error}") from error
     if version != _VERSION:
@@ -87,17 +94,72 @@ def read(folder: Path) -> Portable:
         raise RequestError(
             f"{str(folder)!r} was exported by mlrecipe {by}, which is newer", hint="update it"
         )
+    _require_shape(data, folder)
     if data["needs"]:
         raise RequestError(
             f"the model in {str(folder)!r} needs the code of its project: {', '.join(data['needs'])}",
             hint="load the run that it was exported from, in its project",
         )
+    _require_files(data, folder)
+    return Portable(head=head, columns=data["columns"], request=_request(data, folder))
+
+
+def _request(data: Mapping[str, Any], folder: Path) -> Request:
+    """The request of the recipe that was written."""
     with tempfile.TemporaryDirectory(prefix="mlrecipe-") as made:
         place = Path(made) / "recipe.toml"
         (place.parent / ".mlrecipe").mkdir()  # a project by itself
-        place.write_text(tomli_w.dumps(_placed(recipe, folder)), encoding="utf-8")
-        request = read_request(place, name=str(data.get("run", folder.name)), of=repr(str(folder)))
-    return Portable(head=head, columns=data.get("columns", {}), request=request)
+        try:
+            text = tomli_w.dumps(_placed(data["recipe"], folder))
+            place.write_text(text, encoding="utf-8")
+            name = str(data.get("run", folder.name))
+            return read_request(place, name=name, of=repr(str(folder)))
+        except RecipeError as error:
+            raise _damaged(folder, f"recipe: {error.problems[0].message}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise _damaged(folder, f"recipe: {error}") from error
+
+
+def _require_shape(data: Mapping[str, Any], folder: Path) -> None:
+    """Raise unless what is read below is there."""
+    for key, kind in (("needs", list), ("columns", dict), ("recipe", dict), ("files", list)):
+        if not isinstance(data.get(key, [] if key == "files" else None), kind):
+            raise _damaged(folder, f"{key} is {data.get(key)!r:.40}")
+    odd = next((name for name, each in data["columns"].items() if not isinstance(each, dict)), None)
+    if odd is not None:
+        raise _damaged(folder, f"columns.{odd} is {data['columns'][odd]!r:.40}")
+    for key in ("model", "nodes", "task", "train"):
+        if not isinstance(data["recipe"].get(key), dict):
+            raise _damaged(folder, f"recipe.{key} is {data['recipe'].get(key)!r:.40}")
+
+
+def _require_files(data: Mapping[str, Any], folder: Path) -> None:
+    """Raise unless the files are there that the folder was exported with; older exports do not name them."""
+    missing = [str(name) for name in data.get("files", []) if not (folder / str(name)).is_file()]
+    nodes = data["recipe"]["nodes"].values()
+    is_here = any(isinstance(node, dict) and node.get("tokenizer") == _HERE for node in nodes)
+    if "files" not in data and is_here:
+        has_one = any((folder / name).is_file() for name in _VOCABULARIES)
+        missing = [] if has_one else [_VOCABULARIES[0]]
+    if missing:
+        files = ", ".join(missing)
+        raise RequestError(
+            f"the model in {str(folder)!r} is not whole: it was exported with {files}, not there any more",
+            hint="copy the whole folder, or export the run anew: mlrecipe export model RUN --output FOLDER",
+        )
+
+
+def _damaged(folder: Path, what: str) -> RequestError:
+    return RequestError(
+        f"{str(folder / EXPORTED)!r} is damaged: {what}",
+        hint="export the run anew: mlrecipe export model RUN --output FOLDER",
+    )
+
+
+def _files(checkpoint: Path) -> list[str]:
+    """The files that the model and its tokenizer are, by their names in the folder."""
+    found = (path.relative_to(checkpoint) for path in checkpoint.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in found if path.as_posix() != RECORD)
 
 
 def _node(

@@ -17,6 +17,9 @@ Mistake = tuple[KeyPath, str]
 _FREEZES = ("freeze", "freeze_layers")
 _SHARDED = ("fsdp", "deepspeed")
 _OF_WORDS = ("token-classification", "intent-and-slots")
+_OF_PIECES = ("max_length", "stride", "revision")
+"""Parameters of `tokenize-words` for what a tokenizer gives."""
+
 _BILSTM = "word-char-bilstm"
 _SIZES = {
     "word_dim": 1, "affix_dim": 1, "buckets": 1, "char_dim": 1, "char_filters": 1, "hidden": 1,
@@ -119,6 +122,10 @@ def _words_of(tree: Tree, model: Mapping[str, Any], task: Mapping[str, Any]) -> 
         yield path, f"the model {_BILSTM!r} reads the letters of words: leave it out"
     if model.get("use") == "transformer" and node.get("tokenizer") is None:
         yield path, "is needed: the model reads the pieces of its own tokenizer, not letters"
+    if "tokenizer" not in node:  # a variant that takes it away may leave the rest as it is
+        for key in node.keys() & set(_OF_PIECES):
+            message = "does nothing without `tokenizer`: letters are read in one window"
+            yield ("nodes", name, key), message
 
 
 def _unfreezing(model: Mapping[str, Any], train: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -73,7 +73,8 @@ def _several(task: Mapping[str, Any]) -> Found:
 
 def _words(task: Mapping[str, Any]) -> Found:
     if task.get("crf") is True and task.get("pooling") == "all":
-        yield ("pooling",), "a CRF tags words, and with `all` each piece is learnt for itself"
+        message = "a CRF tags words, and with `all` each piece is learnt for itself"
+        yield ("pooling",), f"{message}; say `first` or `mean`"
     if task.get("crf") is True and task.get("constrained") is True:
         yield ("constrained",), "does nothing with `crf`, which predicts what is legal anyway"
     elif task.get("constrained") is True and task.get("scheme") == "plain":
@@ -82,6 +83,9 @@ def _words(task: Mapping[str, Any]) -> Found:
     if isinstance(labels, Mapping):
         slots = task.get("slots", "tags")
         labels = labels.get(slots) if isinstance(slots, str) else None
+    column = "tags" if task["use"] == _TAGS else "slots"
+    if task.get(column) in ("tokens", "words"):
+        yield (column,), f"column {task[column]!r} is that of the words, not of their tags"
     if not isinstance(labels, list):
         return
     if task["use"] == _TAGS:

@@ -300,3 +300,26 @@ def test_an_unknown_column_of_conllu_is_an_error(load):
         load(CONLLU, columns=["tokens", "lema"])
 
     assert error.value.hint == "did you mean 'lemma'?"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "key"),
+    [
+        ({"separator": "|"}, "it does not stand between the columns of 'EU B-ORG'", "separator"),
+        ({"columns": {"tokens": 1, "tags": -1}, "separator": "|"}, "are both column 1 of 1", "columns"),
+        ({"columns": {"tokens": 2, "tags": -1}}, "'tokens' and 'tags' are both column 2 of 2", "columns"),
+    ],
+)  # fmt: skip
+def test_words_are_never_taken_for_their_tags(load, settings, message, key):
+    """Where a separator that the file does not have makes one column of all."""
+    with pytest.raises(DataError) as error:
+        load("EU B-ORG\nrejects O\n", **settings)
+
+    assert message in error.value.message
+    assert error.value.key == key
+    assert "separator" in error.value.hint or key == "separator"
+
+
+def test_words_with_spaces_alone_may_be_read_by_their_name(load):
+    """A column that is said to be alone."""
+    assert load("New York\n", separator="\t", columns=["tokens"])[0] == {"tokens": ["New York"]}

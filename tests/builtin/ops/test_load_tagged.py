@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlrecipe import DataError
+from mlrecipe import DataError, events
 from mlrecipe.builtin.ops.load_tagged import load_tagged
 
 FILE = """<author> A. Cau, R. Kuiper. </author> <title> Formalising strategy. </title> <date> 1992. </date>
@@ -75,6 +75,14 @@ def test_few_words_outside_are_told_and_may_be_left_out(load, notes):
     assert set(load(text, outside="drop")["tags"][0]) == {"a", "b"}
 
 
+def test_what_has_attributes_is_no_tag(load):
+    """The hint says so where the end of one is then odd."""
+    with pytest.raises(DataError, match="</a> closes nothing") as error:
+        load("<a id=1> x </a>\n")
+
+    assert error.value.hint == "<a id=1> is no tag: tags have no attributes"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -135,3 +143,14 @@ def test_a_limit_holds_for_every_split(write):
     data = load_tagged(train=[path, write("b.txt", FILE)], test=path, limit=3)
 
     assert {name: len(rows) for name, rows in data.items()} == {"train": 3, "test": 2}
+
+
+def test_the_limit_of_a_split_is_not_the_whole(write):
+    """How far it is is told in rows, not as a share of what one split may have."""
+    seen: list[events.Event] = []
+    path = write("a.txt", FILE)
+
+    with events.listening(seen.append):
+        load_tagged(train=path, test=path, limit=2)
+
+    assert seen.count(events.Progress(2, None)) == 2

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mlrecipe.errors import RecipeError
 from tests.builtin.ops.test_foreseen import Outcome, foreseen
 from tests.projects import work
 
@@ -21,7 +22,8 @@ def files(work, monkeypatch):
     """A project with a file of each layout."""
     monkeypatch.chdir(work.folder)
     for name, text in {
-        "a.conll": "a x O\n", "a.conllu": "1\ta" + "\t_" * 8 + "\n", "a.txt": "<t> a </t>\n",
+        "a.conll": "a x O\n", "nbsp.conll": "-DOCSTART- O\n\n10\u00a0000 O\n",
+        "a.conllu": "1\ta" + "\t_" * 8 + "\n", "a.txt": "<t> a </t>\n",
         "a.jsonl": json.dumps(ROW) + "\n", "a.csv": "text,tags,id\na,O,1\n",
         "slots/train/seq.in": "a\n", "slots/train/seq.out": "O\n", "slots/train/label": "x\n",
     }.items():  # fmt: skip
@@ -40,6 +42,8 @@ def recipe(op: str, settings: str) -> str:
     [
         ("load-conll", "train = 'a.conll'"),
         ("load-conll", "test = 'a.conll'\ncolumns = ['tokens', 'pos', 'tags']"),
+        ("load-conll", "train = 'nbsp.conll'\ncolumns = ['tokens', 'tags']"),
+        ("load-conll", "train = 'a.conllu'\ncolumns = { tokens = 2, tags = -5 }"),
         ("load-conll", "test = 'a.conll'\ncolumns = {tags = 3, tokens = 1}\ndocuments = 'column'"),
         ("load-conll", "train = 'a.conllu'\ncolumns = ['lemma', 'tokens', 'xpos']"),
         ("load-conll", "files = { more = ['a.conll'] }\nto = 'IOB2'\nscheme = 'IOB2'"),
@@ -77,6 +81,11 @@ def test_splits_and_columns_are_foreseen(files, op, settings):
         ("load-tokens", "train = 'a.csv'\ntokens = 'txt'", "tokens"),
         ("load-tokens", "train = 'a.jsonl'\ntags = 'tag'", "tags"),
         ("load-tokens", "train = 'a.jsonl'\ncolumns = ['di']", "columns[0]"),
+        ("load-conll", "train = 'a.conll'\ncolumns = { tokens = 1, tags = 4 }", "columns"),
+        ("load-conll", "train = 'a.conll'\ncolumns = { tokens = 3, tags = -1 }", "columns"),
+        ("load-conll", "train = 'a.conll'\ncolumns = ['tokens', 'tags']", "train"),
+        ("load-conll", "train = 'a.conll'\nseparator = ''\ncolumns = ['tokens']", "separator"),
+        ("load-conll", "train = 'a.conll'\nseparator = \"\\t\"", "separator"),
         ("load-slots", "path = 'slots'\nscheme = 'IOB2'", "scheme"),
         ("load-slots", "path = 'slots/train'", "path"),
     ],
@@ -87,3 +96,20 @@ def test_a_mistake_is_foreseen_where_the_op_finds_it(files, op, settings, key):
 
     assert outcome.foreseen == [f"nodes.n.{key}"]
     assert outcome.errors["n"].key == key.partition("[")[0]
+
+
+@pytest.mark.parametrize(
+    "op", ["load-conll", "load-tagged", "load-tokens", "load-slots", "load-files"]
+)
+def test_a_loader_without_files_is_foreseen(files, op):
+    """As the op would have it: another op was named, and none of its files."""
+    outcome = Outcome(files, recipe(op, ""))
+
+    assert outcome.foreseen == ["nodes.n.use"]
+    assert "is named" in outcome.errors["n"].message
+
+
+def test_no_rows_at_all_are_refused(files):
+    """As by the recipe's own limit: a limit of a node is at least 1."""
+    with pytest.raises(RecipeError, match=r"nodes\.n\.limit: expected at least 1, got 0"):
+        Outcome(files, recipe("load-conll", "train = 'a.conll'\nlimit = 0"))

@@ -111,6 +111,32 @@ def test_tags_that_are_numbers_get_their_names(load):
         load(text, names=["O", "B-X"])
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("t.jsonl", lines([{"tokens": ["x", "y"], "tags": ["0", "2"]}])), ("t.csv", "tokens,tags\nx y,0 2\n")],
+)  # fmt: skip
+def test_tags_that_are_numbers_written_out_get_their_names(load, name, text):
+    """In JSON as in CSV; names that are of no use are an error."""
+    assert load(text, name, names=["O", "B-X", "I-X"])["tags"][0] == ["O", "I-X"]
+    with pytest.raises(DataError, match="has the tag 2, and 2 have names"):
+        load(text, name, names=["O", "B-X"])
+    with pytest.raises(DataError, match="has the tag 'B-X', which is no number") as error:
+        load(text.replace("2", "B-X"), name, names=["O", "B-X"])
+    assert error.value.key == "names"
+
+
+def test_a_row_that_mixes_words_and_numbers_is_named(load):
+    """In words that are no Python."""
+    rows = [{"tokens": ["a", "b"], "tags": ["O", "O"]}, {"tokens": ["a", 1], "tags": ["O", "O"]}]
+
+    with pytest.raises(
+        DataError, match="mixes values of several types: texts and numbers"
+    ) as error:
+        load(lines(rows))
+
+    assert "object" not in error.value.message
+
+
 def test_tags_of_a_parquet_file_have_the_names_that_it_gives_them(tmp_path):
     """As the hub writes its data sets."""
     features = Features(

@@ -405,6 +405,20 @@ def test_tokens_in_two_windows_count_once():
     assert facts["vocabulary"] == 6
 
 
+def test_letters_are_no_tokens(tagged):
+    """Where `tokenize-words` had no tokenizer lengths are in words."""
+    ids = [
+        [byte + 1 for word in row for byte in word.encode()] for row in tagged["train"]["tokens"]
+    ]
+    lengths = [[len(word) for word in row] for row in tagged["train"]["tokens"]]
+    rows = tagged["train"].add_column("input_ids", ids).add_column("word_lengths", lengths)
+
+    (facts,) = statistics(rows)["splits"].values()
+
+    assert (facts["length"]["unit"], facts["length"]["max"]) == ("words", 3)
+    assert "vocabulary" not in facts
+
+
 def test_lists_of_labels_beside_words_are_no_tags_where_their_number_differs(tagged):
     """Several labels of a row count once in it."""
     rows = tagged["train"].remove_columns(["tags", "pos", "intent"])

@@ -11,6 +11,7 @@ from datasets import Dataset
 from torch import nn
 from torch.nn import functional
 
+from mlrecipe import events
 from mlrecipe.builtin.models.crf import Crf
 from mlrecipe.builtin.tasks.intent_and_slots import IntentAndSlots
 from mlrecipe.errors import DataError
@@ -201,3 +202,23 @@ def test_wrong_rows_are_refused(
 
     assert words in caught.value.message
     assert caught.value.key == key
+
+
+def test_an_unknown_slot_is_said_where_labels_are_a_table(speller: Path, rows: Dataset):
+    """Its hint names the table's key for the column."""
+    other = spelt(speller, TEXTS, tags=[["O", "B-time"], *SLOTS[1:]], intent=INTENTS)
+
+    with pytest.raises(DataError, match="tag 'B-time' of split 'test'") as caught:
+        settled(rows).encode(other, head_of(rows), split="test")
+
+    assert caught.value.key == "labels"
+    assert "`labels.tags` in the recipe" in (caught.value.hint or "")
+
+
+def test_slots_of_another_scheme_are_warned_of(rows: Dataset):
+    """As of tags alone: what is not legal counts for no slots."""
+    notes: list[str] = []
+    with events.listening(lambda event: notes.append(str(getattr(event, "text", "")))):
+        settled(rows, scheme="IOB1")
+
+    assert [note[:38] for note in notes] == ["scheme 'IOB1' does not allow 2 of the "]

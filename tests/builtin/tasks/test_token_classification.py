@@ -12,6 +12,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from torch import nn
 from torch.nn import functional
 
+from mlrecipe import events
 from mlrecipe.builtin.models.crf import Crf
 from mlrecipe.builtin.tasks._tagging import legal_of
 from mlrecipe.builtin.tasks.token_classification import TokenClassification
@@ -189,6 +190,48 @@ def test_wrong_tags_are_refused(
 
     assert words in caught.value.message
     assert caught.value.key == key
+
+
+def test_a_split_of_another_scheme_is_told_so(speller: Path):
+    """Near in letters is a tag that means something else."""
+    rows, other = (
+        spelt(speller, ["a b", "c"], tags=tags)
+        for tags in ([["B-x", "I-x"], ["O"]], [["B-x", "E-x"], ["S-x"]])
+    )
+
+    with pytest.raises(DataError, match="tag 'E-x' of split 'valid'") as caught:
+        settled(rows).encode(other, head_of(rows), split="valid")
+
+    assert "convert-tags" in (caught.value.hint or "")
+    assert "did you mean" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "count"), [("IOB1", 2), ("BIOES", 2), ("IOB2", 0), ("plain", 0)]
+)
+def test_a_scheme_that_the_tags_are_not_of_is_warned_of(speller: Path, scheme: str, count: int):
+    """Its spans would not be counted; nothing is said of one that fits."""
+    rows = spelt(speller, ["a b", "c"], tags=[["B-x", "O"], ["B-x"]])
+
+    notes: list[str] = []
+    with events.listening(lambda event: notes.append(str(getattr(event, "text", "")))):
+        settled(rows, scheme=scheme)
+
+    wanted = f"scheme {scheme!r} does not allow {count} of the tags of split 'train'"
+    assert [note for note in notes if wanted in note] == notes
+    assert bool(notes) is (count > 0)
+
+
+def test_words_are_not_taken_for_tags(speller: Path, rows: Dataset):
+    """Whatever the column is called; one that only has such a name may be."""
+    with pytest.raises(
+        DataError, match="column 'tokens' of split 'train' holds the words"
+    ) as caught:
+        head_of(rows, tags="tokens")
+    assert caught.value.key == "tags"
+
+    other = spelt(speller, ["a b"], form=[["x", "y"]])
+    assert head_of(other, tags="form").targets == ("form",)
 
 
 def test_one_tag_alone_is_nothing_to_learn(speller: Path):
