@@ -46,16 +46,21 @@ def places(trainer: pl.Trainer, network: nn.Module, spec: TrainSpec) -> int | No
         or spec.compile
     ):
         return None
+    return most(network)
+
+
+def most(network: nn.Module) -> int:
+    """The most places of a part on this processor, by the width of the network's layers and torch's threads."""
     config = getattr(network, "config", None)
     width = getattr(config, "hidden_size", None) or getattr(config, "dim", None) or _USUAL_WIDTH
     return max(_NUMBERS // int(width), _LEAST) * torch.get_num_threads()
 
 
-def parts_of(task: Task, batch: Mapping[str, Tensor], most: int | None) -> Sequence[Part]:
+def parts_of(task: Task, batch: Mapping[str, Tensor], places: int | None) -> Sequence[Part]:
     """The batch in parts of at most so many places, if the task's rows do not meet."""
-    if most is None or not isinstance(task, Separable):
+    if places is None or not isinstance(task, Separable):
         return [(batch, 1.0)]
-    return task.separate(batch, most)
+    return task.separate(batch, places)
 
 
 class Seen:

@@ -33,6 +33,8 @@ done
 for times in 2 4 8; do
   "$python" -m tests.benchmarks.throughput sst2 --data "$glue/SST-2" --model "$MLRECIPE_TEST_MODEL" --only mlrecipe --times "$times"
 done
+"$python" -m tests.benchmarks.cora --data "$MLRECIPE_TEST_DATA/cora_refs" --model "$MLRECIPE_TEST_MODEL"
+"$python" -m tests.benchmarks.parts --model "$MLRECIPE_TEST_MODEL"
 "$python" -m tests.benchmarks.align --data "$MLRECIPE_TEST_DATA/conll2003" --tokenizer "$MLRECIPE_TEST_MODEL"
 for part in losses seeds; do
   "$python" -m tests.benchmarks.tagging --data "$MLRECIPE_TEST_DATA/conll2003/iob2" --model "$MLRECIPE_TEST_MODEL" --part "$part"

@@ -104,3 +104,13 @@ def test_data_without_words_are_found_before_anything_runs(tmp_path: Path):
 
     assert "no column 'word_starts'" in said["train.data"]
     assert "take the output of an op `tokenize-words`" in said["train.data"]
+
+
+@pytest.mark.parametrize("use", [TAGS, FRAMES, "multi-output-classification"])
+def test_values_of_other_kinds_are_no_trouble(use: str):
+    """What is wrong with them is said elsewhere."""
+    keys = "tags intent slots labels scheme pooling crf constrained metrics weights class_weights outputs"
+    odd: list[Any] = [{}, {"a": {}}, {"a": []}, [], [{}], [[]], [1, "x"], 1, 1.5, True, "", "x"]
+    for key in keys.split():
+        for value in odd:
+            found({"use": use, "outputs": ["a", "b"], key: value}, monitor="valid/x")

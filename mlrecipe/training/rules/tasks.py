@@ -143,7 +143,8 @@ def _by_column(task: Mapping[str, Any], columns: list[Any]) -> Found:
     for name, labels in table_at(task, ("labels",)).items():
         if isinstance(labels, list):
             yield from _twice(labels, "labels", name)
-    values = [table_at(task, ("weights",)).get(name, 1) for name in columns]
+    weights_of = table_at(task, ("weights",))
+    values = [weights_of.get(name, 1) for name in columns if isinstance(name, str)]
     if not values or not all(map(_is_number, values)):
         return
     if any(not 0 <= value < float("inf") for value in values) or not any(values):
