@@ -88,7 +88,7 @@ class TrainSpec:
 
     parts: Literal["auto", "whole"] = "auto"
     """How a batch goes through the network. `auto`: on a CPU, where its rows are long, in parts that the caches
-    hold, which takes less time and memory and gives the same gradients but for rounding; `whole`: at once."""
+    hold, which takes less time and gives the same gradients but for rounding; `whole`: at once."""
 
     eval_batch_size: int = 64
     """Examples per batch and device in validation."""
