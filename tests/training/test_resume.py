@@ -23,6 +23,7 @@ from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.errors import Terminated, TrainingError
 from mlrecipe.recipe.schema import Component
+from mlrecipe.training import parting
 from mlrecipe.training.fit import FitReport, fit
 from mlrecipe.training.keeping import states
 from mlrecipe.training.signals import Stop
@@ -178,6 +179,22 @@ def _folders(folder: Path) -> tuple[Path, Path]:
     for name in ("whole", "run"):
         (folder / name).mkdir()
     return folder / "whole", folder / "run"
+
+
+def test_training_32_batches_in_parts_go_on_as_if_not_stopped(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part draws its own dropout, in the order of the parts."""
+    monkeypatch.setattr(parting, "_NUMBERS", 0)
+    monkeypatch.setattr(parting, "_LEAST", 40)
+    done = train(tiny, tmp_path / "whole", epochs=2)
+    state = stop(tiny, tmp_path / "stopped", "batch", 6, epochs=2)
+    again = train(tiny, tmp_path / "stopped", state=state, epochs=2)
+
+    wanted, found = (
+        (report.checkpoints["last"] / "model.safetensors").read_bytes() for report in (done, again)
+    )
+    assert found == wanted
 
 
 def test_an_epochs_mean_loss_counts_what_was_before_the_interruption(
