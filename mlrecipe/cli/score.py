@@ -14,7 +14,7 @@ from mlrecipe.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
     from mlrecipe.inference.exporting.glue_runs import Measured
-    from mlrecipe.training.reporting.glue import GlueScore
+    from mlrecipe.reporting.glue import GlueScore
 
 _CONVENTIONS = ("paper", "bert")
 _KINDS = ("validation", "test")
@@ -49,7 +49,7 @@ def glue(
     _known("--split", split, _KINDS)
     session = Session.in_folder()
     from mlrecipe.inference.exporting.glue_runs import measured
-    from mlrecipe.training.reporting.glue import glue_score
+    from mlrecipe.reporting.glue import glue_score
 
     chosen = named_runs(session, runs)
     found = measured(chosen, "test" if split == "test" else "validation")

@@ -18,6 +18,8 @@ from mlrecipe import events
 from mlrecipe.interfaces import Head, Model, Task
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec
+from mlrecipe.reporting import report as reporting
+from mlrecipe.reporting.examples import words_of
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.checks import check_trainer
 from mlrecipe.training.data import test_loader
@@ -29,8 +31,6 @@ from mlrecipe.training.module import Learner
 from mlrecipe.training.predictions import Predictions, merge, part
 from mlrecipe.training.preparing import keyed
 from mlrecipe.training.progress import TestProgress
-from mlrecipe.training.reporting import report as reporting
-from mlrecipe.training.reporting.examples import words_of
 from mlrecipe.training.sets import TestSet, test_sets, unlabelled
 from mlrecipe.training.settling import of_head
 

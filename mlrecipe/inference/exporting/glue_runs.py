@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlrecipe import glue
+from mlrecipe.reporting.glue import METRICS
 from mlrecipe.runs.results import recipe_of, results, splits_of
 from mlrecipe.runs.run import Run
-from mlrecipe.training.reporting.glue import METRICS
 
 OP = "load-glue"
 Kind = Literal["validation", "test"]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlrecipe.training.reporting.classification import OneLabel
-from mlrecipe.training.reporting.examples import Words
-from mlrecipe.training.reporting.multi_label import SeveralLabels
-from mlrecipe.training.reporting.part import Account, Part
-from mlrecipe.training.reporting.regression import Number
-from mlrecipe.training.reporting.tagging import Frames, Tags
+from mlrecipe.reporting.classification import OneLabel
+from mlrecipe.reporting.examples import Words
+from mlrecipe.reporting.multi_label import SeveralLabels
+from mlrecipe.reporting.part import Account, Part
+from mlrecipe.reporting.regression import Number
+from mlrecipe.reporting.tagging import Frames, Tags
 
 FILE = "report.json"
 """The report's name in a test run's directory."""

@@ -21,10 +21,10 @@ from mlrecipe.builtin.tasks.token_classification import TokenClassification
 from mlrecipe.interfaces import Head
 from mlrecipe.recipe.schema import TestSpec
 from mlrecipe.registry import registries
+from mlrecipe.reporting.examples import WORST, words_of
+from mlrecipe.reporting.report import report, write
 from mlrecipe.training.fit import fit
 from mlrecipe.training.predictions import Predictions
-from mlrecipe.training.reporting.examples import WORST, words_of
-from mlrecipe.training.reporting.report import report, write
 from mlrecipe.training.test import test as run_test
 from tests.training.tiny import VOCABULARY, WORDS, components, make_spec
 

@@ -20,10 +20,10 @@ from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Head
 from mlrecipe.recipe.schema import TestSpec
 from mlrecipe.registry import registries
+from mlrecipe.reporting.glue import glue_score
+from mlrecipe.reporting.report import report, write
 from mlrecipe.training.fit import fit
 from mlrecipe.training.predictions import Predictions
-from mlrecipe.training.reporting.glue import glue_score
-from mlrecipe.training.reporting.report import report, write
 from mlrecipe.training.test import test as run_test
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlrecipe.training.reporting.part import Ids, Numbers, Part, divide, means, rates
+from mlrecipe.reporting.part import Ids, Numbers, Part, divide, means, rates
 
 BINS = 15
 """Bins of confidence of the calibration error."""

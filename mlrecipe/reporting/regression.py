@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mlrecipe.training.reporting.part import Numbers, Part
+from mlrecipe.reporting.part import Numbers, Part
 
 
 class Number:

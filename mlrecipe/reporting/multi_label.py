@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mlrecipe.training.reporting.classification import by_label
-from mlrecipe.training.reporting.part import Part, means, rates
+from mlrecipe.reporting.classification import by_label
+from mlrecipe.reporting.part import Part, means, rates
 
 
 class SeveralLabels:

@@ -11,10 +11,10 @@ from datasets import Dataset
 
 from mlrecipe.columns import find_words, lists_of
 from mlrecipe.errors import DataError
+from mlrecipe.reporting.part import Numbers
 from mlrecipe.tagging.errors import Case, errors
 from mlrecipe.tagging.schemes import OUTSIDE
 from mlrecipe.tagging.spans import Span, spans
-from mlrecipe.training.reporting.part import Numbers
 
 Words = Callable[[int], Sequence[str] | None]
 """The words of a row, by its number; None where they are not known."""

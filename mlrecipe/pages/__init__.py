@@ -1,0 +1,1 @@
+"""Pages: HTML and pictures in one file, for a browser without a network."""

@@ -1,0 +1,1 @@
+"""The recorder: rows, statistics and images of an evaluation, in one value."""

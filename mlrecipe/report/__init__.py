@@ -1,0 +1,1 @@
+"""The report: what runs came to, as one page."""

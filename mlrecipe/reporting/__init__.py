@@ -1,0 +1,1 @@
+"""Reporting: what predictions come to, counted from their files."""

@@ -1,0 +1,1 @@
+"""Significance: intervals of metrics, and whether two sets of predictions differ."""
