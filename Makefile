@@ -69,6 +69,7 @@ bench: $(BENCH_READY) ## measure against peers and limits (an hour or so); table
 	$(BIN)/python -m tests.benchmarks.load
 	$(BIN)/python -m tests.benchmarks.digest
 	$(BIN)/python -m tests.benchmarks.batches
+	$(BIN)/python -m tests.benchmarks.report
 	@tests/tools/bench.sh $(BIN)/python $(GET_MODEL)
 
 bench-engines: $(READY) ## nothing to do, beside DVC and Snakemake (installed under build/peers; needs an index of packages)

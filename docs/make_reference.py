@@ -29,6 +29,7 @@ TABLES = {
     "NodeSpec": "`[nodes.<name>]`",
     "TrainSpec": "`[train]`",
     "TestSpec": "`[test]`",
+    "EvaluateSpec": "`[evaluate]`",
 }
 SECTIONS: dict[Kind, str] = {
     "op": "Ops", "task": "Tasks", "model": "Models", "metric": "Metrics", "format": "Formats",

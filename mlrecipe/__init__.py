@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlrecipe.events import progress as progress
     from mlrecipe.inference.loading import load as load
     from mlrecipe.pipeline.notebook import output as output
+    from mlrecipe.recorder.image_paths import image_paths as image_paths
+    from mlrecipe.recorder.recorder import Recorder as Recorder
 
 __version__ = "0.1.0"
 
@@ -31,11 +33,13 @@ __all__ = [
     "DatasetSource",
     "File",
     "ModelSource",
+    "Recorder",
     "Split",
     "TokenizerSource",
     "callback",
     "datamodule",
     "format",
+    "image_paths",
     "load",
     "logger",
     "metric",
@@ -51,7 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`load`, `output` and `progress` are imported when they are asked for: few need what they bring along."""
+    """What brings much along is imported when it is asked for: few need it."""
     if name == "load":
         from importlib import import_module  # by name: what it needs imports this module
 
@@ -64,4 +68,12 @@ def __getattr__(name: str) -> Any:
         from mlrecipe.events import progress
 
         return progress
+    if name == "Recorder":
+        from mlrecipe.recorder.recorder import Recorder
+
+        return Recorder
+    if name == "image_paths":
+        from mlrecipe.recorder.image_paths import image_paths
+
+        return image_paths
     raise AttributeError(f"module 'mlrecipe' has no attribute {name!r}")

@@ -21,11 +21,16 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 HEAVY_FOLDERS = (
     "training",
     "inference",
+    "recorder",
+    "reporting",
+    "report",
+    "significance",
     *(f"builtin/{part}" for part in ("tasks", "models", "metrics", "formats")),
 )
 LIGHT = [m for m in MODULES if not m.relative_to(PACKAGE).as_posix().startswith(HEAVY_FOLDERS)]
 MAX_LINES = 350
 DISTRIBUTIONS = {
+    "PIL": "pillow",
     "lightning_fabric": "pytorch-lightning",
     "pytorch_lightning": "pytorch-lightning",
     "tomli_w": "tomli-w",

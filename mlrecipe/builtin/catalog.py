@@ -7,28 +7,48 @@ from mlrecipe.registry import registries
 _HERE = "mlrecipe.builtin"
 _CALLBACKS = "pytorch_lightning.callbacks"
 _LOGGERS = "pytorch_lightning.loggers"
+_TRACKING = "mlrecipe.training.tracking"
 
 OPS = {
+    "bleu": f"{_HERE}.ops.bleu:bleu",
+    "bootstrap": f"{_HERE}.ops.bootstrap:bootstrap",
     "breakpoint": f"{_HERE}.ops.breakpoint:breakpoint_",
+    "calibration": f"{_HERE}.ops.calibration:calibration",
+    "chrf": f"{_HERE}.ops.chrf:chrf",
+    "classification-report": f"{_HERE}.ops.classification_report:classification_report",
+    "compare-predictions": f"{_HERE}.ops.compare_predictions:compare_predictions",
     "concat": f"{_HERE}.ops.concat:concat",
+    "confident-errors": f"{_HERE}.ops.confident_errors:confident_errors",
+    "confusion-matrix": f"{_HERE}.ops.confusion_matrix:confusion_matrix",
     "convert-tags": f"{_HERE}.ops.convert_tags:convert_tags",
     "deduplicate": f"{_HERE}.ops.deduplicate:deduplicate",
+    "error-clusters": f"{_HERE}.ops.error_clusters:error_clusters",
+    "export-rows": f"{_HERE}.ops.export_rows:export_rows",
     "filter": f"{_HERE}.ops.filter:filter_",
     "load-conll": f"{_HERE}.ops.load_conll:load_conll",
     "load-dataset": f"{_HERE}.ops.load_dataset:load_dataset",
     "load-files": f"{_HERE}.ops.load_files:load_files",
     "load-glue": f"{_HERE}.ops.load_glue:load_glue",
+    "load-predictions": f"{_HERE}.ops.load_predictions:load_predictions",
     "load-slots": f"{_HERE}.ops.load_slots:load_slots",
     "load-tagged": f"{_HERE}.ops.load_tagged:load_tagged",
     "load-tokens": f"{_HERE}.ops.load_tokens:load_tokens",
     "map-labels": f"{_HERE}.ops.map_labels:map_labels",
+    "merge-predictions": f"{_HERE}.ops.merge_predictions:merge_predictions",
+    "regression-report": f"{_HERE}.ops.regression_report:regression_report",
     "rename": f"{_HERE}.ops.rename:rename",
+    "rouge": f"{_HERE}.ops.rouge:rouge",
     "select": f"{_HERE}.ops.select:select",
     "shuffle": f"{_HERE}.ops.shuffle:shuffle",
+    "slices": f"{_HERE}.ops.slices:slices",
     "split": f"{_HERE}.ops.split:split",
     "statistics": f"{_HERE}.ops.statistics:statistics",
+    "temperature-scaling": f"{_HERE}.ops.temperature_scaling:temperature_scaling",
+    "threshold-sweep": f"{_HERE}.ops.threshold_sweep:threshold_sweep",
     "tokenize": f"{_HERE}.ops.tokenize:tokenize",
     "tokenize-words": f"{_HERE}.ops.tokenize_words:tokenize_words",
+    "top-rows": f"{_HERE}.ops.top_rows:top_rows",
+    "worst-mistakes": f"{_HERE}.ops.worst_mistakes:worst_mistakes",
 }
 
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -66,6 +86,10 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "files": (f"{_HERE}.formats.path:PathFormat", ("pathlib.Path", "pathlib._local.Path")),
     "mapping": (f"{_HERE}.formats.plain:MappingFormat", ("builtins.dict",)),
     "numpy": (f"{_HERE}.formats.array:NumpyFormat", ("numpy.ndarray",)),
+    "recorder": (
+        f"{_HERE}.formats.recorder:RecorderFormat",
+        ("mlrecipe.recorder.recorder.Recorder",),
+    ),
     "tensor": (f"{_HERE}.formats.array:TensorFormat", ("torch.Tensor",)),
     "text": (f"{_HERE}.formats.plain:TextFormat", ("builtins.str",)),
     "transformers-model": (
@@ -192,9 +216,9 @@ LOGGERS = {
     "CSVLogger": "mlrecipe.training.lightning:CSVLogger",
     "CometLogger": f"{_LOGGERS}.comet:CometLogger",
     "LitLogger": f"{_LOGGERS}.litlogger:LitLogger",
-    "MLFlowLogger": f"{_LOGGERS}.mlflow:MLFlowLogger",
-    "TensorBoardLogger": "mlrecipe.training.lightning:TensorBoardLogger",
-    "WandbLogger": f"{_LOGGERS}.wandb:WandbLogger",
+    "MLFlowLogger": f"{_TRACKING}.mlflow_logger:MLFlowLogger",
+    "TensorBoardLogger": f"{_TRACKING}.tensorboard:TensorBoardLogger",
+    "WandbLogger": f"{_TRACKING}.wandb_logger:WandbLogger",
 }
 
 DATAMODULES = {"rows": "mlrecipe.training.rows:RowsModule"}

@@ -13,6 +13,7 @@ from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.kinds import Kind
 from mlrecipe.errors import RequestError
+from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.keys import dotted, parse, table_at
 from mlrecipe.recipe.load import Loading, load
 from mlrecipe.recipe.project import find_recipe, project_of
@@ -22,6 +23,9 @@ from mlrecipe.registry import KINDS
 
 _OWN = ("op", "task", "model", "metric")
 """Kinds whose components are written here, so that reading what they say of themselves is quick."""
+
+_DATA_ONLY = ("prepare", "plan", "train", "cache")
+"""Commands that know no evaluation nodes."""
 
 _MANY = 8
 """Recipes that are read when none is named."""
@@ -112,9 +116,13 @@ def recipes(context: Context, word: str) -> Iterator[Candidate]:
 def nodes(context: Context, word: str) -> Iterator[Candidate]:
     """The recipe's nodes."""
     for loading in context.loadings:
-        for name, table in table_at(loading.tree.values, ("nodes",)).items():
-            if name not in context.arguments:
-                yield Candidate(name, _text(table, "use"))
+        families = [("nodes",)] if context.command in _DATA_ONLY else [("nodes",), evaluation.NODES]
+        if context.command == "evaluate":
+            families = [evaluation.NODES]
+        for family in families:
+            for name, table in table_at(loading.tree.values, family).items():
+                if name not in context.arguments:
+                    yield Candidate(name, _text(table, "use"))
 
 
 def settings(context: Context, word: str) -> Iterator[Candidate]:
@@ -169,7 +177,7 @@ def runs(context: Context, word: str) -> Iterator[Candidate]:
     folder = project_of(context.here) / FOLDER
     names = sorted((e.name for e in os.scandir(folder)), reverse=True) if folder.is_dir() else []
     for name in names:
-        is_wanted = name.startswith(word) and name not in context.arguments
+        is_wanted = name.startswith(word) and name[0] != "." and name not in context.arguments
         run = read(folder / name) if is_wanted else None
         if run is not None and (context.command != "test" or run.facts.get("stage") == "train"):
             yield Candidate(name, f"{run.facts.get('recipe', '')}, {run.facts['status']}")
@@ -254,6 +262,12 @@ def _values(
         return loading.catalog.names(table.component)
     if item.path in (("train", "data"), ("test", "data")) or item.path[0::2] == ("nodes", "inputs"):
         return table_at(loading.tree.values, ("nodes",))
+    if item.path[:2] == evaluation.NODES and item.path[-1] == "inputs":
+        own = evaluation.tables(loading.tree.values)
+        return [evaluation.PREDICTIONS, evaluation.VALIDATION, *own,
+                *table_at(loading.tree.values, ("nodes",))]  # fmt: skip
+    if item.path == ("evaluate", "validation"):
+        return evaluation.tables(loading.tree.values) if sign else ()
     if item.path == ("task", "metrics"):
         return loading.catalog.names("metric") if sign else ()
     if kinds.sources(item.kind) is not None:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from mlrecipe.cli import render
+from mlrecipe.cli.amounts import counted
 from mlrecipe.cli.options import NONE, Json
 from mlrecipe.cli.session import Session, Settings
 from mlrecipe.errors import Problem, RecipeError, RequestError
-from mlrecipe.pipeline import stages
+from mlrecipe.pipeline import evaluation, stages
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.project import recipes_in
 from mlrecipe.recipe.schema import Overrides
@@ -109,7 +110,7 @@ def _is_known(problem: Problem, found: Sequence[Problem]) -> bool:
 def _opened(
     session: Session, overrides: Overrides, settings: Settings
 ) -> tuple[Request | None, Sequence[Problem]]:
-    checks = [stages.check_trainable_if_meant]
+    checks = [stages.check_trainable_if_meant, evaluation.runs_of(session.project)]
     try:
         return session.open(overrides, settings=settings, checks=checks), ()
     except RecipeError as error:
@@ -129,7 +130,9 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def _facts(request: Request) -> str:
     recipe = request.loaded.recipe
-    parts = [f"{len(recipe.nodes)} node{'s' * (len(recipe.nodes) != 1)}"]
+    parts = [counted(len(recipe.nodes), "node")]
+    if recipe.evaluate.nodes:
+        parts.append(counted(len(recipe.evaluate.nodes), "evaluation node"))
     if recipe.task is not None:
         parts.append(f"task {recipe.task.use}")
     if recipe.model is not None:

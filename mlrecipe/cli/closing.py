@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.cli import render, reported
 from mlrecipe.cli.session import Session
+from mlrecipe.pipeline import evaluation
 from mlrecipe.recipe.project import shown
-from mlrecipe.runs import loading
+from mlrecipe.runs import loading, results
 from mlrecipe.runs.run import Run
 
 _LINES = 40
 """Lines of a command that goes well, in all; the tables of a test take what is left of them."""
+
+_MOST = 8
+"""Lines for the metrics of evaluation nodes."""
+
+_WIDTH = 80
+"""Characters of one of them, its name left out."""
 
 _REPORT = "report"
 """How the line of a test's report begins; where its tables do not fit it says how to see them instead."""
@@ -26,16 +33,22 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     if as_json:
         render.document([_facts(run, session.project) for run in runs])
         return
-    if numbers := _numbers([render.metrics(metrics(run)) for run in runs]):
+    of_nodes = [_of_nodes(run) for run in runs]
+    own = [{name: value for name, value in metrics(run).items() if name not in found}
+           for run, found in zip(runs, of_nodes, strict=True)]  # fmt: skip
+    blocks = [_numbers(list(map(render.metrics, own))), _some(runs[-1], of_nodes[-1])]
+    if any(blocks):
         render.out()
-        for line in render.columns(numbers):
-            render.out(line)
+    for line in [line for block in blocks for line in render.columns(block)]:
+        render.out(line)
     places = [place for run in runs for place in _places(run, session.here)]
-    following = _next(runs[-1], session)
-    places += [("next", following)] if following else []
+    if len(runs) > 1:  # the place of its model says where the training is
+        places = [(name, place) for name, place in places if name != "run"]
+    places += _next(runs[-1], session)
     if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
-        tables = ("tables", f"mlrecipe runs show {runs[-1].id}")
-        places = [tables if name == _REPORT else (name, place) for name, place in places]
+        seen = f"mlrecipe runs show {runs[-1].id}, mlrecipe report {runs[-1].id}"
+        places = [("tables", seen) if name == _REPORT else (name, place) for name, place in places]
+        places = [place for place in places if place != ("next", _page(runs[-1]))]
     render.out()
     for line in render.columns(places):
         render.out(line)
@@ -53,10 +66,7 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
     folder = shown(run.folder, here=here)
     if run.facts["stage"] == "test":
         tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
-        found = _predictions(run, folder)
-        if found and (run.folder / reported.FILE).is_file():
-            found.append((_REPORT, f"{folder}/{reported.FILE}"))
-        return [("tested", tested), *(found or [("run", folder)])]
+        return [("tested", tested), *(files(run, folder) or [("run", folder)])]
     facts = run.facts
     speed = f"{facts['examples_per_second']:,.0f} examples/s"
     is_module = "batch_fill" not in facts
@@ -69,6 +79,58 @@ def _places(run: Run, here: Path) -> list[tuple[str, str]]:
         ("run", folder),
         ("model", f"{folder}/checkpoints/best{kind}"),
     ]
+
+
+def files(run: Run, folder: str) -> list[tuple[str, str]]:
+    """What a test left in its folder: predictions, the report of them, what evaluation nodes came to."""
+    found = _predictions(run, folder)
+    is_judged = bool(found) and (run.folder / evaluation.FILE).is_file()
+    if is_judged and len(found) == 1:
+        found = [(name, f"{place}, with {evaluation.FILE}") for name, place in found]
+    elif is_judged:
+        found.append(("evaluation", f"{folder}/{evaluation.FILE}"))
+    if found and (run.folder / reported.FILE).is_file():
+        found.append((_REPORT, f"{folder}/{reported.FILE}"))
+    return found
+
+
+def _of_nodes(run: Run) -> dict[str, float]:
+    """Those of a run's metrics that its evaluation nodes gave, after the test or after the validation."""
+    if run.facts["stage"] == "test":
+        return evaluation.metrics_in(run, metrics(run))
+    nodes = results.recipe_of(run).get("evaluate", {}).get("nodes", {})
+    found = metrics(run).items()
+    return {
+        name: value for name, value in found if name.partition("/")[2].partition("/")[0] in nodes
+    }
+
+
+def amounts(found: Mapping[str, float]) -> list[Sequence[str]]:
+    """Metrics of evaluation nodes, a line for each node: `test/slices` and `value 0.9012, worst 0.8123`."""
+    nodes: dict[str, list[str]] = {}
+    for name, value in found.items():
+        start, node, *rest = name.split("/")
+        is_count = value.is_integer() and abs(value) >= 2
+        amount = f"{value:,.0f}" if is_count else f"{value:.4f}"
+        nodes.setdefault(f"{start}/{node}", []).append(f"{'/'.join(rest)} {amount}".strip())
+    return [(name, _shortened(texts)) for name, texts in nodes.items()]
+
+
+def _shortened(texts: Sequence[str]) -> str:
+    """As many of the texts as a line has room for."""
+    ends = [len(", ".join(texts[: count + 1])) for count in range(len(texts))]
+    room = max(1, sum(end <= _WIDTH for end in ends))
+    more = f", … {len(texts) - room} more" if room < len(texts) else ""
+    return ", ".join(texts[:room]) + more
+
+
+def _some(run: Run, found: Mapping[str, float]) -> list[Sequence[str]]:
+    """The same of a run; where there are many nodes, of some of them."""
+    rows = amounts(found)
+    if len(rows) <= _MOST:
+        return rows
+    more = f"… {len(rows) - _MOST + 1:,} more"
+    return [*rows[: _MOST - 1], (more, f"mlrecipe runs show {run.id}")]
 
 
 def _predictions(run: Run, folder: str) -> list[tuple[str, str]]:
@@ -98,12 +160,18 @@ def metrics(run: Run) -> dict[str, float]:
     return found
 
 
-def _next(run: Run, session: Session) -> str | None:
-    """The command that uses what a run has made, if there is one."""
+def _next(run: Run, session: Session) -> list[tuple[str, str]]:
+    """The commands that use what a run has made, if there are any."""
     name = shlex.quote(session.shown)
     if run.facts["stage"] == "train":
-        return f"mlrecipe test {name} --run {run.id}"
+        return [("next", f"mlrecipe test {name} --run {run.id}")]
     parent = run.facts["parent"]
     if "split" not in run.facts:  # a LightningModule's loaders choose the rows
-        return None
-    return f"mlrecipe predict {parent} --input FILE --output FILE"
+        return []
+    predict = f"mlrecipe predict {parent} --input FILE --output FILE"
+    return [("next", _page(run)), ("next", predict)]
+
+
+def _page(run: Run) -> str:
+    """The command that makes a page of a run."""
+    return f"mlrecipe report {run.id}"

@@ -44,10 +44,16 @@ def graph(
 ) -> None:
     """Draw the data graph with the state of each node: hit, run or maybe; runs nothing.
 
+    Evaluation nodes are drawn over the newest test run's predictions.
+
     Examples: mlrecipe graph imdb.toml; mlrecipe graph imdb.toml --output imdb.svg
     """
     session = Session.of(recipe)
     request = session.open(overrides, settings=ctx.obj)
+    if request.loaded.recipe.evaluate.nodes:
+        from mlrecipe.cli.evaluate import drawn
+
+        request = drawn(session, request)
     planned = told(make_plan(request, session.store, nodes=nodes or ()), session.store)
     if as_json:
         render.document(_facts(planned))

@@ -45,12 +45,20 @@ def inspect(
             metavar="FILE", help="Write a page with tables and plots there.", show_default=False
         ),
     ] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="ID", help="Of an evaluation node: for this test run, not the newest."
+        ),
+    ] = None,
     repl: Annotated[
         bool, typer.Option("--repl", help="Open a Python prompt with the output as `data`.")
     ] = False,
     named: Annotated[str | None, typer.Option("--recipe", hidden=True)] = None,
 ) -> None:
     """Show a node's output: where it comes from, how big it is, its schema, label counts and rows.
+
+    Also of evaluation nodes, and of `predictions`.
 
     Example: mlrecipe inspect tokens imdb.toml --split test --rows 5
     """
@@ -63,10 +71,16 @@ def inspect(
         raise RequestError(f"--html does not go with {'--json' if as_json else '--repl'}")
     session = Session.guessed(recipe)
     request = session.open(overrides, settings=ctx.obj)
+    if node not in request.graph.nodes:
+        from mlrecipe.cli.evaluate import judging
+
+        request = judging(session, request, node, run_id)
+    elif run_id is not None:
+        raise RequestError(f"--run: {node!r} is no evaluation node, and its output hangs on no run")
     step = _step(session, request, node)
     record = step.record or session.store.latest(request.name, node)
     if repl:
-        _prompt(session, node, record)
+        _prompt(session, step, record)
         return
     sample = _sample(session, record, split, rows, columns) if record else {}
     damage = session.store.damage(record) if record and record.value is not None else ""
@@ -132,9 +146,7 @@ def _show(session: Session, step: Step, record: Record | None, damage: str) -> N
     for line in render.columns(facts, indent=""):
         render.out(line)
     if record is None:
-        render.out(
-            f"\nnothing stored yet; make it with: mlrecipe prepare {session.shown} {step.node.name}"
-        )
+        render.out(f"\nnothing stored yet; make it with: {_maker(session, step)}")
     if found is not None:
         render.out()
         show_statistics(step.node.name, found, most_labels=None)
@@ -165,11 +177,12 @@ def _write_page(
     sample: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> None:
     """Write the page of the node's output; prints where it is."""
-    from mlrecipe.cli.pages import html, nodes
+    from mlrecipe.cli.pages import nodes
+    from mlrecipe.pages import html
 
     name = step.node.name
     if record is None:
-        hint = f"mlrecipe prepare {session.shown} {name}"
+        hint = _maker(session, step)
         raise RequestError(f"nothing stored yet for {name!r}", hint=hint)
     damage = session.store.damage(record)
     _warn_of_last(step, record, damage)
@@ -226,12 +239,31 @@ def _load_rows(
     data: Any = session.store.load(record)
     found = {}
     for split in splits:
-        part = data[split] if split else data
-        head = part.select(range(min(rows, len(part)))) if hasattr(part, "select") else part[:rows]
-        found[split] = (
-            list(head.to_pylist()) if hasattr(head, "to_pylist") else [dict(r) for r in head]
-        )
+        found[split] = _first_rows(data[split] if split else data, rows)
     return found
+
+
+def _first_rows(part: Any, rows: int) -> list[dict[str, Any]]:
+    """Of a recorder, a table, a data frame, a data set or a list."""
+    from mlrecipe.recorder.recorder import Recorder
+
+    table = part.table if isinstance(part, Recorder) else part
+    if hasattr(table, "slice"):
+        return [{k: _told(v) for k, v in row.items()} for row in table.slice(0, rows).to_pylist()]
+    if hasattr(part, "iloc"):
+        frame = part.to_frame() if hasattr(part, "to_frame") else part
+        return list(frame.iloc[:rows].to_dict("records"))
+    head = part.select(range(min(rows, len(part)))) if hasattr(part, "select") else part[:rows]
+    return [dict(row) for row in head]
+
+
+def _told(value: Any) -> Any:
+    """The value as JSON can hold it: bytes, such as those of images, by their number."""
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, dict):
+        return {name: _told(item) for name, item in value.items()}
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 def _show_rows(sample: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -243,17 +275,22 @@ def _show_rows(sample: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
                 render.out(f"  {name}: {text[:300]}{' …' if len(text) > 300 else ''}")
 
 
-def _prompt(session: Session, node: str, record: Record | None) -> None:
+def _maker(session: Session, step: Step) -> str:
+    """The command that makes a step's output."""
+    if step.node.path[0] == "evaluate":
+        return f"mlrecipe evaluate {session.shown}"
+    return f"mlrecipe prepare {session.shown} {step.node.name}"
+
+
+def _prompt(session: Session, step: Step, record: Record | None) -> None:
     import code
 
+    node = step.node.name
     if record is None:
-        raise RequestError(
-            f"nothing stored yet for {node!r}", hint=f"mlrecipe prepare {session.shown} {node}"
-        )
+        raise RequestError(f"nothing stored yet for {node!r}", hint=_maker(session, step))
     if session.store.damage(record):  # "run again" would not help where nothing needs it
         raise RequestError(
-            f"the output of {node!r} is not here, or damaged",
-            hint=f"mlrecipe prepare {session.shown} {node}",
+            f"the output of {node!r} is not here, or damaged", hint=_maker(session, step)
         )
     data = session.store.load(record)
     code.interact(

@@ -96,13 +96,13 @@ class _Plain:
         match event:
             case events.NodeStarted(node=node, reason=reason):
                 self._begin(node)
-                self.line(f"{node}: running ({render.visible(reason)})")
+                self._tell_node(f"{node}: running ({render.visible(reason)})")
             case events.NodeWaiting(node=node, holder=holder):
                 self.line(f"{node}: waiting for {holder}, whose result will be used")
             case events.NodeFinished(node=node, status="run", seconds=seconds, rows=rows):
                 self._end(node)
                 done = works.rows_done(rows, seconds)
-                self.line(f"{node}: done in {render.duration(seconds)}{done}")
+                self._tell_node(f"{node}: done in {render.duration(seconds)}{done}")
             case events.NodeFinished(node=node, status="hit") if self._shows_hits:
                 self.line(f"{node}: in the store")
             case events.NodeFailed(node=node):
@@ -122,6 +122,11 @@ class _Plain:
                 self.line(render.visible(works.of_node(node, text)))
             case events.Progress(node=node):
                 self.progress(event, node)
+
+    def _tell_node(self, text: str) -> None:
+        """Say that a node begins or ends; of a series only what takes long is said."""
+        if self._series is None:
+            self.line(text)
 
     def line(self, text: str) -> None:
         self._said = time.monotonic()

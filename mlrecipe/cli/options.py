@@ -125,7 +125,16 @@ FastDevRun = Annotated[
 RunOption = Annotated[
     str | None,
     typer.Option(
-        "--run", metavar="ID", help="Test this train run instead of the newest finished one."
+        "--run",
+        metavar="ID",
+        help="Test this train run instead of the newest finished one; with --resume: go on with this test.",
+    ),
+]
+ResumeTestOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the newest test of this recipe that was stopped: only its missing rows are tested.",
     ),
 ]
 ResumeOption = Annotated[

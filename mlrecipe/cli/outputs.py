@@ -53,6 +53,7 @@ def summary(record: Record) -> list[tuple[str, str]]:
             facts.append(
                 ("labels", f"{where}: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
             )
+    facts += [("statistic", f"{k}: {text_of(v)}") for k, v in found.get("statistics", {}).items()]
     return facts
 
 

@@ -20,6 +20,7 @@ from mlrecipe.recipe.schema import Overrides
 from mlrecipe.store.records import Record
 
 if TYPE_CHECKING:
+    from mlrecipe.cli.live import Series
     from mlrecipe.pipeline.derived import Foreseen
 
 Nodes = Annotated[
@@ -132,8 +133,9 @@ def carry_out(
     nodes: Collection[str] = (),
     force: Collection[str] = (),
     jobs: int = 1,
+    series: Series | None = None,
 ) -> Mapping[str, Record]:
-    """Plan and execute; says in one line what was done.
+    """Plan and execute; says in one line what was done, or nothing where it is one of a series.
 
     Raises:
         MlrecipeError: a node failed; what finished is in the store.
@@ -145,7 +147,7 @@ def carry_out(
         if settings.is_verbose:
             for step in planned.steps:
                 render.say(f"{step.node.name}: in the store ({_reasons(step.reasons)})")
-        if not settings.is_quiet:
+        if not settings.is_quiet and series is None:
             render.say(f"{session.shown}: {counted(len(planned.steps), 'node')}, all in the store")
         found = {step.node.name: step.record for step in planned.steps if step.record is not None}
         session.store.note_uses(found, recipe=request.name)
@@ -154,23 +156,23 @@ def carry_out(
     with session.store.using(hits) as is_there:
         if not is_there:  # gone for long and not needed, or a gc was quicker
             planned = make_plan(request, session.store, nodes=nodes, force=force)
-        return _execute(session, request, settings, planned, began, jobs)
+        return _execute(session, request, settings, planned, began, jobs, series)
 
 
 def _execute(
     session: Session, request: Request, settings: Settings, planned: Plan, began: float,
-    jobs: int,
+    jobs: int, series: Series | None,
 ) -> Mapping[str, Record]:  # fmt: skip
     from mlrecipe.cli.live import live
     from mlrecipe.pipeline.execute import execute
     from mlrecipe.pipeline.secrets import check_secrets
 
     todo = [step.node.name for step in planned.steps if step.status != "hit"]
-    check_secrets(request, [("nodes", name) for name in todo])
+    check_secrets(request, [request.graph.nodes[name].path for name in todo])
     session.load_plugins(request)
     session.store.tidy()
     session.store.told.clear()  # while the work was planned nobody listened
-    with live(settings):
+    with live(settings, series):
         results = execute(planned, request, session.store, jobs=jobs)
     session.remember()
     hits = len(results.records) - len(results.ran)
@@ -178,7 +180,7 @@ def _execute(
     if results.failures:
         parts.append(f"{len(results.failures)} failed, {len(results.skipped)} not reached")
     seconds = render.duration(time.perf_counter() - began)
-    if not settings.is_quiet:
+    if not settings.is_quiet and series is None:
         count = counted(len(planned.steps), "node")
         render.say(f"{session.shown}: {count} ({', '.join(parts)}) in {seconds}")
     results.raise_failures()

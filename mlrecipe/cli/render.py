@@ -14,6 +14,8 @@ from functools import partial
 from typing import Any, TextIO
 
 from mlrecipe.errors import MlrecipeError, RecipeError
+from mlrecipe.pages.amounts import duration as duration  # noqa: PLC0414  # part of this module
+from mlrecipe.pages.amounts import size as size  # noqa: PLC0414
 from mlrecipe.secrecy import redact
 from mlrecipe.store.values import DECIMAL_BITS
 
@@ -244,25 +246,3 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def metrics(values: Mapping[str, float]) -> list[Sequence[str]]:
     """Metrics as name and value, four decimals."""
     return [(name, f"{value:.4f}") for name, value in values.items()]
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `1 h 05 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size(count: int) -> str:
-    """`312 B`, `4.1 kB`, `27 MB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError

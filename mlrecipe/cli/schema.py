@@ -17,6 +17,7 @@ from mlrecipe.code.catalog import Catalog, Plugin
 from mlrecipe.errors import Problem, RequestError
 from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline.places import store_root
+from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.files import INVALID
 from mlrecipe.recipe.json_kinds import Schema
 from mlrecipe.recipe.json_schema import FILE, VARIANT_FILE, build, directive, variant_schema
@@ -28,7 +29,7 @@ from mlrecipe.recipe.variants import FOLDER
 from mlrecipe.runs.run import write_text
 from mlrecipe.store.store import Store
 
-_TELLING = {"extends", "model", "nodes", "task", "train", "variant"}
+_TELLING = {"evaluate", "extends", "model", "nodes", "task", "train", "variant"}
 """A TOML file that has one of these keys is taken for a recipe."""
 
 
@@ -153,6 +154,8 @@ def _collect(paths: Iterable[Path], memo: Memo | None = None) -> _Collected:
             for loading in _readings(path, memo):
                 found.plugins |= {plugin.path: plugin for plugin in loading.catalog.plugins}
                 found.nodes |= set(table_at(loading.tree.values, ("nodes",)))
+                if judges := evaluation.tables(loading.tree.values):
+                    found.nodes |= {*judges, evaluation.PREDICTIONS, evaluation.VALIDATION}
                 found.warnings += [str(p) for p in loading.problems if _hides_something(p)]
         except RequestError as error:
             found.warnings.append(str(error))

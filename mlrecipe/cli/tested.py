@@ -91,13 +91,11 @@ def choose(session: Session, run_id: str | None, picks: Sequence[str] = ()) -> R
             raise RequestError(message, hint="leave one of them out")
         return _named(session, run_id)
     name = session.path.relative_to(session.project).as_posix()
-    _check_picks(session, picks)
-    wanted = dict(_pair(text) for text in picks)
+    check_picks(session, picks)
     mine = [run for run in running.every(session.project) if run.facts.get("recipe") == name]
     for run in mine:
-        if (run.facts.get("stage"), run.status) == ("train", "finished") and _has(
-            session, run, wanted
-        ):
+        is_finished = (run.facts.get("stage"), run.status) == ("train", "finished")
+        if is_finished and is_picked(session, run, picks):
             return run
     why = f"; its newest run, {mine[0].id}, is {mine[0].status}" if mine and not picks else ""
     options = "".join(f" --pick {text}" for text in picks)
@@ -112,7 +110,7 @@ def _pair(text: str) -> tuple[str, str]:
     return group, option
 
 
-def _check_picks(session: Session, picks: Sequence[str]) -> None:
+def check_picks(session: Session, picks: Sequence[str]) -> None:
     """Raise for variants that the recipe does not have."""
     if not picks:
         return
@@ -122,10 +120,11 @@ def _check_picks(session: Session, picks: Sequence[str]) -> None:
         raise RecipeError(wrong, subject=session.shown)
 
 
-def _has(session: Session, run: Run, wanted: Mapping[str, str]) -> bool:
-    """Whether a run was one of these variants, by what was picked on its command line and in the recipe."""
-    if not wanted:
+def is_picked(session: Session, run: Run, picks: Sequence[str]) -> bool:
+    """Whether a train run was one of these variants, by what its command line and the recipe picked."""
+    if not picks:
         return True
+    wanted = dict(_pair(text) for text in picks)
     then = session.groups(Overrides(picks=overrides_of(run).picks))
     return all(group in then and then[group].picked == option for group, option in wanted.items())
 

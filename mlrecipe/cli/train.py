@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from mlrecipe.cli import render, repeating, resuming, spreads, tested, trials
+from mlrecipe.cli import evaluate, render, repeating, resuming, retesting, spreads, tested, trials
 from mlrecipe.cli.closing import close
 from mlrecipe.cli.live import Series, live
 from mlrecipe.cli.options import (
@@ -22,6 +22,7 @@ from mlrecipe.cli.options import (
     RecipeArgument,
     ResumedOption,
     ResumeOption,
+    ResumeTestOption,
     RunOption,
     Update,
     limited,
@@ -29,8 +30,8 @@ from mlrecipe.cli.options import (
 from mlrecipe.cli.prepare import carry_out, report
 from mlrecipe.cli.resuming import warn_of_changes
 from mlrecipe.cli.session import Session, Settings
-from mlrecipe.pipeline import stages
-from mlrecipe.pipeline.request import Request, open_request
+from mlrecipe.pipeline import evaluation, stages
+from mlrecipe.pipeline.request import Check, Request, open_request
 from mlrecipe.pipeline.secrets import check_secrets
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import run as running
@@ -39,7 +40,6 @@ from mlrecipe.runs.run import Run
 from mlrecipe.store.records import Record
 from mlrecipe.training.checks import packages
 
-_CHECKS = [stages.check_trainable, packages]
 _TRAINING = [("data",), ("model",), ("task",), ("train",)]
 
 
@@ -72,7 +72,7 @@ def train(
         close(session, [done], as_json=as_json)
         return
     overrides = limited(overrides, limit)
-    request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
+    request = session.open(overrides, settings=ctx.obj, checks=_checks(session))
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update, nodes=_used(request))
     _tell_what_is_idle(request, ctx.obj, is_trial=fast_dev_run)
@@ -86,6 +86,11 @@ def train(
         return
     done = _train(session, request, records, ctx.obj)
     close(session, [done], as_json=as_json)
+
+
+def _checks(session: Session) -> list[Check]:
+    """What a recipe to train must stand beside what every command asks of it."""
+    return [stages.check_trainable, packages, evaluation.runs_of(session.project)]
 
 
 def _resume(
@@ -105,6 +110,7 @@ def test(
     run_id: RunOption = None,
     checkpoint: CheckpointOption = None,
     overrides: Overrides = NONE,
+    resume: ResumeTestOption = False,
     fast_dev_run: FastDevRun = False,
     as_json: Json = False,
 ) -> None:
@@ -112,12 +118,18 @@ def test(
 
     With --pick, the newest of those variants.
 
-    Examples: mlrecipe test imdb.toml; mlrecipe test glue --pick task=rte
+    Examples: mlrecipe test imdb.toml; mlrecipe test glue --pick task=rte; mlrecipe test imdb --resume
     """
+    if resume:
+        others = {"--checkpoint": checkpoint, "--fast-dev-run": fast_dev_run}
+        retesting.check_options(overrides, others)
+        _resume_test(Session.of(recipe), run_id, ctx.obj, as_json=as_json)
+        return
     tested.check_overrides(overrides)
     session = Session.of(recipe)
     parent = tested.choose(session, run_id, overrides.picks)
     overrides = replace(overrides, picks=())  # its own recipe has no variants any more
+    today = evaluate.before(session, parent, ctx.obj)
     if run_id is None and (said := tested.among(session, parent)):
         _say(ctx.obj, f"test: {said}")
     request, records = _request_of(session, parent, overrides, ctx.obj)
@@ -127,6 +139,28 @@ def test(
         )
         return
     done = _test(session, request, records, parent, ctx.obj, checkpoint=checkpoint)
+    try:
+        evaluate.after(session, today, [done], ctx.obj)
+    finally:  # the test is done, whatever becomes of what is computed over it
+        close(session, [done], as_json=as_json)
+
+
+def _resume_test(
+    session: Session, run_id: str | None, settings: Settings, *, as_json: bool
+) -> None:
+    run = retesting.choose(session, run_id)
+    with resuming.held(run):
+        request, parent = retesting.request_of(session, run)
+        today = evaluate.before(session, parent, settings)
+        _say(settings, f"test: {retesting.told(run)}")
+        kept = tested.kept(session, request, parent)
+        records = kept or _prepared(session, request, settings, nodes=tested.nodes(request))
+        retesting.check_same(run, parent, request, records, session)
+        done = _test(
+            session, request, records, parent, settings, checkpoint=run.facts["checkpoint"],
+            resumed=run,
+        )  # fmt: skip
+    evaluate.after(session, today, [done], settings)
     close(session, [done], as_json=as_json)
 
 
@@ -149,14 +183,16 @@ def run(
     """
     session = Session.of(recipe)
     overrides = limited(overrides, limit)
-    request = session.open(overrides, settings=ctx.obj, checks=_CHECKS)
+    request = session.open(overrides, settings=ctx.obj, checks=_checks(session))
     check_secrets(request, _TRAINING)
     request = session.pin(request, settings=ctx.obj, update=update)
     _tell_what_is_idle(request, ctx.obj, is_trial=fast_dev_run)
     if fast_dev_run:
         _try(session, overrides, ctx.obj, jobs=jobs, needs_test=True, as_json=as_json)
         return
-    records = carry_out(session, request, ctx.obj, force=force or (), jobs=jobs)
+    evaluations = [name for name in force or () if name in request.loaded.recipe.evaluate.nodes]
+    force = [name for name in force or () if name not in evaluations]
+    records = carry_out(session, request, ctx.obj, force=force, jobs=jobs)
     with render.working():
         report(session, records, has_tables=not as_json)
     if repeating.is_repeated(request):
@@ -168,7 +204,10 @@ def run(
             _tested(session, member.request, records, member.run, ctx.obj, series=series)
             for member in group.members
         ]
-        spreads.close(session, group, tests=tests, as_json=as_json)
+        try:
+            evaluate.after(session, request, tests, ctx.obj, force=evaluations)
+        finally:
+            spreads.close(session, group, tests=tests, as_json=as_json)
         return
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
@@ -176,7 +215,10 @@ def run(
     if known is not None:
         _say(ctx.obj, f"train: run {known.id} is equal and finished; used again")
     judged = _tested(session, request, records, trained, ctx.obj)
-    close(session, [trained, judged], as_json=as_json)
+    try:
+        evaluate.after(session, request, [judged], ctx.obj, force=evaluations)
+    finally:
+        close(session, [trained, judged], as_json=as_json)
 
 
 def _tested(
@@ -270,13 +312,14 @@ def _train(
 def _test(
     session: Session, request: Request, records: Mapping[str, Record], parent: Run,
     settings: Settings, *, checkpoint: str | None = None, series: Series | None = None,
+    resumed: Run | None = None,
 ) -> Run:  # fmt: skip
     with live(settings, series):
         from mlrecipe.training import stages as training
 
         session.load_plugins(request)
         return training.test(
-            request, records, session.store, parent=parent, checkpoint=checkpoint
+            request, records, session.store, parent=parent, checkpoint=checkpoint, resumed=resumed
         ).run
 
 

@@ -49,12 +49,14 @@ def code_digest(
     path: Path, name: str, *, roots: Sequence[Path], memo: Memo | None = None
 ) -> CodeDigest:
     """The digest of the function or class `name` in the file `path` and of all it reaches below `roots`."""
-    found = _remembered(path, name, memo)
+    # What is reached hangs on where one looks: with more roots another digest is remembered.
+    key = ":".join(["code", str(path), name, *map(str, roots[1:])])
+    found = _remembered(key, memo)
     if found is None:
         walk = _reach(tuple(roots), path, name)
         found = _result(walk, roots[0])
         seen = [*_OWN, *sorted(walk.modules), *sorted(walk.folders)]
-        _remember(path, name, found, seen, memo)
+        _remember(key, found, seen, memo)
     return found
 
 
@@ -87,8 +89,8 @@ def _relative(path: Path, root: Path) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
 
 
-def _remembered(path: Path, name: str, memo: Memo | None) -> CodeDigest | None:
-    text = memo.get(f"code:{path}:{name}") if memo is not None else None
+def _remembered(key: str, memo: Memo | None) -> CodeDigest | None:
+    text = memo.get(key) if memo is not None else None
     if text is None:
         return None
     data = json.loads(text)
@@ -102,9 +104,7 @@ def _remembered(path: Path, name: str, memo: Memo | None) -> CodeDigest | None:
     )
 
 
-def _remember(
-    path: Path, name: str, found: CodeDigest, files: Sequence[Path], memo: Memo | None
-) -> None:
+def _remember(key: str, found: CodeDigest, files: Sequence[Path], memo: Memo | None) -> None:
     stamps = {str(file): stamp(file) for file in files}
     if memo is None or not all(text and is_settled(text) for text in stamps.values()):
         return
@@ -112,4 +112,4 @@ def _remember(
         "stamps": stamps, "digest": found.digest, "symbols": found.symbols,
         "libraries": found.libraries, "whole": found.whole,
     }  # fmt: skip
-    memo.set(f"code:{path}:{name}", json.dumps(data))
+    memo.set(key, json.dumps(data))

@@ -34,6 +34,11 @@ def full_version(module: str) -> str:
     return _installed().get(_normal(module)) or _from_metadata(module)
 
 
+def every_version() -> dict[str, str]:
+    """The whole version of each distribution that is installed, by its name in lower case with dashes."""
+    return dict(sorted(_installed().items()))
+
+
 @lru_cache(maxsize=1)
 def _installed() -> dict[str, str]:
     versions: dict[str, str] = {}

@@ -10,7 +10,7 @@ RACY_NS = 2_000_000_000
 """A file changed less than this long before it was read may change again under the same stamp."""
 
 
-def stamp(path: Path) -> str | None:
+def stamp(path: Path | str) -> str | None:
     """Device, inode, size, mtime and ctime of `path` as text; None when there is no such file.
 
     The ctime sees edits whose mtime was set back (bazelbuild/bazel#2674).

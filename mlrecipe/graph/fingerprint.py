@@ -18,7 +18,8 @@ from mlrecipe.interfaces import Digest, Fingerprint, Memo
 SCHEMA = 1
 """Version of what a fingerprint covers; part of every fingerprint."""
 
-_BUILTIN = Path(__file__).parents[1] / "builtin"
+BUILTIN = [Path(__file__).parents[1] / name for name in ("builtin", "reporting", "significance")]
+"""Folders whose code counts where a built-in op reaches it: ops of an evaluation compute in the last two."""
 
 
 _ONLY_SHOWN = ("symbols", "whole", "versions")
@@ -87,7 +88,7 @@ def _code(node: Node, project: Path, memo: Memo | None, codes: Codes) -> CodeDig
     signature = node.found.signature
     key = (signature.file, signature.qualname)
     if key not in codes:
-        roots = [project.resolve() if node.found.plugin else _BUILTIN]
+        roots = [project.resolve()] if node.found.plugin else BUILTIN
         codes[key] = code_digest(Path(signature.file), signature.qualname, roots=roots, memo=memo)
     return codes[key]
 

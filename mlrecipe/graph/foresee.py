@@ -20,7 +20,7 @@ from mlrecipe.graph.headers import Headers
 from mlrecipe.graph.known import Known, union
 from mlrecipe.graph.look import Look, marked, parameters
 from mlrecipe.graph.rules import RULES
-from mlrecipe.recipe import own
+from mlrecipe.recipe import evaluation, own
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as Registered
@@ -47,6 +47,7 @@ def check(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
     sight = _Foresight(tree, catalog, base)
     sight.look_at_nodes()
     sight.look_at_stages()
+    sight.look_at_evaluation()
     return sight.problems
 
 
@@ -112,6 +113,13 @@ class _Foresight:
         elif "split" in test:  # who never tests need not have the default
             used += self._used(("test", "split"), "test", data, ("train", "data"))
         self._look_at_task(data, used)
+
+    def look_at_evaluation(self) -> None:
+        """Check the entries of data nodes that evaluation nodes take."""
+        for name, table in evaluation.tables(self._tree.values).items():
+            for below, text in _inputs(table):
+                if evaluation.taken(text)[0] in self.known:
+                    self._taken((*evaluation.NODES, name, "inputs", *below), text)
 
     def _look_at_node(self, name: str, table: Mapping[str, Any]) -> Known:
         found = self._find("op", table)

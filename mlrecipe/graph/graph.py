@@ -10,10 +10,12 @@ from typing import Any
 from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.defaults import REQUIRED, Unreadable
 from mlrecipe.code.signatures import Signature
-from mlrecipe.errors import Problem, did_you_mean
-from mlrecipe.graph import externals
+from mlrecipe.errors import Problem
+from mlrecipe.graph import edges, externals
 from mlrecipe.graph.externals import External
+from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.deferred import deferred_in, plain
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.schema import Loaded, NodeSpec, Recipe
@@ -41,6 +43,9 @@ class Node:
     spec: NodeSpec
     found: Found
     """The op."""
+
+    path: KeyPath
+    """Where the recipe has it: `("nodes", "split")`."""
 
     inputs: tuple[Input, ...] = ()
 
@@ -84,11 +89,8 @@ class Graph:
 def build(loaded: Loaded, catalog: Catalog) -> Graph:
     """The graph of a recipe in which `check` and `check_paths` found nothing."""
     nodes: dict[str, Node] = {}
-    for name in _order(loaded.recipe.nodes):
-        spec = loaded.recipe.nodes[name]
-        found = catalog.find("op", spec.use)
-        assert found is not None, name  # the recipe was checked
-        nodes[name] = _bind(name, spec, found, loaded)
+    for name in edges.order(loaded.recipe.nodes):
+        nodes[name] = bind(name, loaded.recipe.nodes[name], ("nodes", name), loaded, catalog)
     return Graph(nodes)
 
 
@@ -97,20 +99,20 @@ def check(tree: Tree, catalog: Catalog) -> list[Problem]:
 
     Works on the plain values, so that these problems come together with all others of the recipe.
     """
-    # Inputs of another type are the structure's to report.
-    kinds = (str, list, Mapping)
-    tables = {n: t for n, t in _tables(tree).items() if isinstance(t.get("inputs", []), kinds)}
-    problems: list[Problem] = []
-    for name, table in tables.items():
-        problems += _check_inputs(name, table, tables, tree, catalog)
-    return problems + _check_cycles(tables, tree)
+    nodes, judges = _tables(tree, ("nodes",)), _tables(tree, evaluation.NODES)
+    return [
+        *edges.check(("nodes",), nodes, (), tree, catalog),
+        *edges.check(evaluation.NODES, judges, [evaluation.PREDICTIONS, *nodes], tree, catalog),
+    ]
 
 
 def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
     """Files and folders that a recipe names and that are not there or not what they should be."""
     problems: list[Problem] = []
     tables: list[tuple[KeyPath, Kind, Any]] = [
-        (("nodes", name), "op", table) for name, table in _tables(tree).items()
+        ((*family, name), "op", table)
+        for family in (("nodes",), evaluation.NODES)
+        for name, table in table_at(tree.values, family).items()
     ]
     tables += [(("model",), "model", tree.values.get("model"))]
     tables += [(("task",), "task", tree.values.get("task"))]
@@ -129,14 +131,19 @@ def check_paths(tree: Tree, catalog: Catalog, base: Path) -> list[Problem]:
     return problems
 
 
-def _tables(tree: Tree) -> dict[str, Mapping[str, Any]]:
-    nodes = tree.values.get("nodes")
-    if not isinstance(nodes, Mapping):
-        return {}
-    return {name: table for name, table in nodes.items() if isinstance(table, Mapping)}
+def _tables(tree: Tree, family: KeyPath) -> dict[str, Mapping[str, Any]]:
+    """The tables of nodes at `family`; those whose inputs are of another type are the structure's to report."""
+    return {
+        name: table
+        for name, table in table_at(tree.values, family).items()
+        if isinstance(table, Mapping) and isinstance(table.get("inputs", []), (str, list, Mapping))
+    }
 
 
-def _bind(name: str, spec: NodeSpec, found: Found, loaded: Loaded) -> Node:
+def bind(name: str, spec: NodeSpec, path: KeyPath, loaded: Loaded, catalog: Catalog) -> Node:
+    """The node of a checked recipe that stands at `path`, bound to its op."""
+    found = catalog.find("op", spec.use)
+    assert found is not None, name  # the recipe was checked
     signature = found.signature
     given = _filled(signature, loaded.recipe) | dict(spec.params)
     arguments: dict[str, Any] = {}
@@ -152,7 +159,7 @@ def _bind(name: str, spec: NodeSpec, found: Found, loaded: Loaded) -> Node:
     ignored = signature.options.get("ignore", ())
     params = {k: plain(v) for k, v in arguments.items() if k not in named and k not in ignored}
     return Node(
-        name=name, spec=spec, found=found, inputs=_inputs(spec.inputs, signature),
+        name=name, spec=spec, path=path, found=found, inputs=_inputs(spec.inputs, signature),
         arguments=arguments, params=params, externals=named,
     )  # fmt: skip
 
@@ -174,134 +181,7 @@ def _filled(signature: Signature, recipe: Recipe) -> dict[str, Any]:
 
 def _inputs(written: Any, signature: Signature) -> tuple[Input, ...]:
     found = []
-    for slot, text in _slots(written, signature):
-        node, _, entry = text.partition(".")
+    for slot, text in edges.slots(written, signature):
+        node, entry = evaluation.taken(text)
         found.append(Input(slot=slot, node=node, entry=entry))
     return tuple(found)
-
-
-def _slots(written: Any, signature: Signature | None) -> list[tuple[str, str]]:
-    """Slot and text of each input, in the op's own order."""
-    if isinstance(written, str):
-        written = [written]
-    names = signature.inputs if signature else ()
-    if not isinstance(written, list) and isinstance(written, Mapping):
-        order = {name: i for i, name in enumerate(names)}
-        items = [(str(k), v) for k, v in written.items() if isinstance(v, str)]
-        return sorted(items, key=lambda item: order.get(item[0], len(order)))
-    texts = [text for text in written or [] if isinstance(text, str)]
-    padded = [*names, *[f"input{i}" for i in range(len(names), len(texts))]]
-    return list(zip(padded, texts, strict=False))
-
-
-def _check_inputs(
-    name: str, table: Mapping[str, Any], nodes: Mapping[str, Any], tree: Tree, catalog: Catalog
-) -> list[Problem]:
-    written = table.get("inputs", [])
-    found = catalog.find("op", table["use"]) if isinstance(table.get("use"), str) else None
-    signature = found.signature if found else None
-    problems = []
-    for index, (slot, text) in enumerate(_slots(written, signature)):
-        node = text.partition(".")[0]
-        if node not in nodes:
-            key = slot if isinstance(written, Mapping) else index
-            path = ("nodes", name, "inputs") + (() if isinstance(written, str) else (key,))
-            hint = did_you_mean(node, [n for n in nodes if n != name])
-            problems.append(tree.problem(path, f"no node {node!r}; {hint}"))
-    message = _arity(written, signature) if signature else ""
-    if message:
-        path = ("nodes", name, "inputs") if "inputs" in table else ("nodes", name)
-        problems.append(tree.problem(path, message))
-    return problems
-
-
-def _arity(written: Any, signature: Signature) -> str:
-    """What is wrong with the number or the names of the inputs; empty when nothing is."""
-    names = list(signature.inputs)
-    takes = ", ".join(names) + (" and any number more" if signature.variadic else "")
-    op = f"op {signature.name!r}"
-    if isinstance(written, Mapping):
-        wrong = [key for key in written if key not in names]
-        if wrong:
-            return f"{op} has no input {wrong[0]!r}; {did_you_mean(wrong[0], names)}"
-        absent = [key for key in names if key not in written]
-        return f"{op} also needs the input {absent[0]!r}" if absent else ""
-    count = 1 if isinstance(written, str) else len(written or [])
-    if signature.variadic:
-        least = max(1, len(names))
-        return (
-            ""
-            if count >= least
-            else f"{op} needs at least {least} input{'s' * (least > 1)}, got {count}"
-        )
-    if count == len(names):
-        return ""
-    if not names:
-        return f"{op} takes no inputs, got {count}"
-    return f"{op} takes {len(names)} input{'s' * (len(names) > 1)} ({takes}), got {count}"
-
-
-def _edges(nodes: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {
-        name: [t.partition(".")[0] for _, t in _slots(table.get("inputs", []), None)]
-        for name, table in nodes.items()
-    }
-
-
-def _check_cycles(nodes: Mapping[str, Any], tree: Tree) -> list[Problem]:
-    edges = {n: [i for i in inputs if i in nodes] for n, inputs in _edges(nodes).items()}
-    problems: list[Problem] = []
-    done: set[str] = set()
-    for start in edges:
-        cycle = _cycle_from(start, edges, done)
-        if cycle:
-            shown = " → ".join([*cycle, cycle[0]])
-            message = f"inputs go in a circle: {shown} (each needs the next)"
-            problems.append(tree.problem(("nodes", cycle[0], "inputs"), message))
-            done.update(cycle)
-    return problems
-
-
-def _cycle_from(start: str, edges: Mapping[str, list[str]], done: set[str]) -> list[str]:
-    """The nodes of a cycle reachable from `start` through nodes not done, or nothing; marks what it visits."""
-    path: list[str] = []
-    stack: list[tuple[str, Iterator[str]]] = []
-
-    def enter(name: str) -> None:
-        path.append(name)
-        stack.append((name, iter(edges[name])))
-
-    if start not in done:
-        enter(start)
-    while stack:
-        name, following = stack[-1]
-        step = next((n for n in following if n not in done), None)
-        if step is None:
-            done.add(name)
-            path.pop()
-            stack.pop()
-        elif step in path:
-            return path[path.index(step) :]
-        else:
-            enter(step)
-    return []
-
-
-def _order(specs: Mapping[str, NodeSpec]) -> list[str]:
-    """Names with every node after its inputs, otherwise as the recipe has them."""
-    edges = {
-        n: [t.partition(".")[0] for _, t in _slots(spec.inputs, None)] for n, spec in specs.items()
-    }
-    ordered: list[str] = []
-    seen: set[str] = set()
-    for start in edges:
-        stack = [(start, False)]
-        while stack:
-            name, leaving = stack.pop()
-            if leaving:
-                ordered.append(name)
-            elif name not in seen:
-                seen.add(name)
-                stack.append((name, True))
-                stack.extend((i, False) for i in reversed(edges[name]) if i not in seen)
-    return ordered

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.signatures import Signature
 from mlrecipe.errors import Problem
+from mlrecipe.recipe.evaluation import NODES
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
+from mlrecipe.recipe.positions import KeyPath
 
 
 def is_rowwise(signature: Signature) -> bool:
@@ -17,15 +20,16 @@ def is_rowwise(signature: Signature) -> bool:
 
 def check(tree: Tree, catalog: Catalog) -> list[Problem]:
     """Nodes with `shards` whose op is not rowwise; what is no number is left to the structure."""
-    nodes = tree.values.get("nodes")
+    families: list[KeyPath] = [("nodes",), NODES]
+    tables = {(*f, name): t for f in families for name, t in table_at(tree.values, f).items()}
     problems = []
-    for name, table in nodes.items() if isinstance(nodes, Mapping) else ():
+    for path, table in tables.items():
         shards = table.get("shards") if isinstance(table, Mapping) else None
         if type(shards) is not int or shards <= 1 or not isinstance(table.get("use"), str):
             continue
         found = catalog.find("op", table["use"])
         if found is not None and not is_rowwise(found.signature):
-            problems.append(tree.problem(("nodes", name, "shards"), _message(found.signature)))
+            problems.append(tree.problem((*path, "shards"), _message(found.signature)))
     return problems
 
 

@@ -1,5 +1,6 @@
 """What users implement and what layers agree on: marker types, formats, models, tasks, metrics."""
 
+from mlrecipe.interfaces.evaluation import Evaluator
 from mlrecipe.interfaces.models import (
     Freezable,
     Head,
@@ -39,6 +40,7 @@ __all__ = [
     "Column",
     "DatasetSource",
     "Digest",
+    "Evaluator",
     "File",
     "Fingerprint",
     "Format",

@@ -59,6 +59,9 @@ class Summary:
     labels: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     """Column → split → label → count, for columns with few distinct values."""
 
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    """What a recorder says of its rows, by name, long values shortened."""
+
     sample: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """The first rows of each split, long values shortened."""
 

@@ -16,6 +16,8 @@ from mlrecipe.migration.secrets import Reference
 
 _WIDTH = 100
 _SHOWN = 40
+_NO_HEADER = ("nodes", "train.callbacks", "train.loggers", "evaluate.nodes")
+"""Tables that only hold tables."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Draft:
                 yield f"{_key(name)} = {toml(value)}"
         for name, value in below.items():
             path = f"{prefix}{name}"
-            if path not in ("nodes", "train.callbacks", "train.loggers"):
+            if path not in _NO_HEADER:
                 yield ""
                 yield from _wrapped(self.comments.get(path, ()))
                 yield f"[{'.'.join(_key(part) for part in path.split('.'))}]"
@@ -85,6 +87,8 @@ def _is_section(path: str, value: Any) -> bool:
     if first == "train":
         depth = 2 if rest.startswith(("callbacks.", "loggers.")) else 1
         return not rest or len(rest.split(".")) <= depth
+    if first == "evaluate":
+        return len(path.split(".")) <= 3
     return len(path.split(".")) <= (2 if first == "nodes" else 1)
 
 

@@ -59,9 +59,9 @@ def in_order(nodes: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def inputs_of(ledger: Ledger, node: str) -> list[str]:
-    """The nodes whose outputs a node takes."""
-    given = ledger.get(*TRANSFORMS, node, "input_node")
+def inputs_of(ledger: Ledger, node: str, *, at: Path = TRANSFORMS) -> list[str]:
+    """The nodes whose outputs a node takes; `at` is the path of the pipeline's transforms."""
+    given = ledger.get(*at, node, "input_node")
     return [str(name) for name in (given if isinstance(given, list) else [given]) if name]
 
 

@@ -13,13 +13,25 @@ from mlrecipe.errors import RequestError
 from mlrecipe.migration import fitting, wrappers
 from mlrecipe.migration.components import carry, fits
 from mlrecipe.migration.draft import Draft
+from mlrecipe.migration.evaluation import carry_evaluation
 from mlrecipe.migration.ledger import DEAD, NONE, OURS, Dropped, Ledger
 from mlrecipe.migration.nodes import carry_pipeline, in_order, inputs_of
 from mlrecipe.migration.old_ops import Transform
 from mlrecipe.migration.pipeline import TRANSFORMS, Pipeline
 from mlrecipe.migration.wrappers import Wrapper
 
-_SECTIONS = ("name", "seed", "limit", "plugins", "nodes", "model", "task", "train", "test")
+_SECTIONS = (
+    "name",
+    "seed",
+    "limit",
+    "plugins",
+    "nodes",
+    "model",
+    "task",
+    "train",
+    "test",
+    "evaluate",
+)
 _DUMMY_ROWS = 10
 _DEAD_META = (
     "DATA_FOLDER", "TENSORBOARD_FOLDER", "platform_type", "ignore_pretrained_weights", "cuda", "gpu_device",
@@ -33,8 +45,6 @@ _TOP = {
     "override": f"{NONE}: runs are never overwritten",
     "args": f"{NONE}: arguments of the command line are not part of a recipe",
 }
-_PIPELINES = ("pipeline_config", "valid_eval_pipeline_config", "test_eval_pipeline_config")
-_DEAD_PIPELINE = ("DataPipelineLib", "DataPipelineClass", "do_inspect", "inspector_config")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ def convert(
     _data(pipeline)
     fitting.carry_training(ledger, draft)
     fitting.carry_test(ledger, draft)
-    _eval(ledger)
+    carry_evaluation(pipeline)
     _plugins(pipeline, plugin)
     draft.values = in_sections(draft.values)
     dropped = ledger.close(draft.values)
@@ -155,15 +165,6 @@ def _data(pipeline: Pipeline) -> None:
     ledger.drop("executor", why=why)
 
 
-def _eval(ledger: Ledger) -> None:
-    for name in _PIPELINES:
-        for key in _DEAD_PIPELINE:
-            ledger.drop("eval", name, key, why=DEAD)
-        why = f"{NONE}: there are no evaluation pipelines yet; see task.metrics"
-        ledger.drop("eval", name, why=why)
-    ledger.drop("eval", "eval_op_name", why=DEAD)
-
-
 def _plugins(pipeline: Pipeline, plugin: str) -> None:
     if pipeline.wrappers:
         pipeline.draft.set("plugins", [plugin])
@@ -186,4 +187,6 @@ def in_sections(values: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: values[key] for key in _SECTIONS if key in values}
     if "nodes" in found:
         found["nodes"] = in_order(found["nodes"])
+    if "evaluate" in found:
+        found["evaluate"] = {**found["evaluate"], "nodes": in_order(found["evaluate"]["nodes"])}
     return found

@@ -121,7 +121,8 @@ class HFDatasetTransform(BaseTransform):
     def image_magic(self, *_: Any, **__: Any) -> Any:
         """Not there: it keeps pictures as files in a cache folder, which an op of mlrecipe does not have."""
         raise OpError(
-            "`image_magic` of runway has no stand-in", hint="return the pictures as a column"
+            "`image_magic` of runway has no stand-in",
+            hint="decorate the function with mlrecipe.image_paths, which does the same",
         )
 
 

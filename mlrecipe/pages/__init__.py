@@ -1,1 +1,1 @@
-"""Pages: HTML and pictures in one file, for a browser without a network."""
+"""Pages: what is written as HTML, from its parts: each page one file that needs nothing else."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,7 @@ def call(
         raise
     except BaseException as error:  # asyncio's and pytest's own are no `Exception`
         where = shards.place(shard, node, records) if shard else ""
-        cause = blame.cause_of(error, request.loaded.project)
-        failure = f"node {node.name!r} (op {node.spec.use!r}) failed at {cause}{where}"
-        failure = error.message if isinstance(error, OpError) else failure
+        failure = _failure(error, node, request, where)
         _let_go(error)
         if damaged := blame.damaged(node, records, store):
             raise StoreError(f"{failure}; {damaged}", hint=VERIFY) from error
@@ -56,9 +54,27 @@ def call(
         raise OpError(failure, hint=blame.HINT) from error
 
 
+def apply(node: Node, request: Request, values: Sequence[Any], *, scratch: Path | None) -> Any:
+    """What the op returns for values that are here already, in the order of its inputs; nothing is stored.
+
+    Raises:
+        MlrecipeError: as `call` does.
+    """
+    try:
+        return _apply(node, values, scratch)
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except DataError as error:
+        raise placed(error, node, request) from error
+    except MlrecipeError:
+        raise
+    except BaseException as error:
+        raise OpError(_failure(error, node, request, ""), hint=blame.HINT) from error
+
+
 def placed(error: DataError, node: Node, request: Request, *, where: str = "") -> RecipeError:
     """The error of an op about its data, at the place of the parameter that it names."""
-    path = ("nodes", node.name) + ((error.key,) if error.key else ())
+    path = node.path + ((error.key,) if error.key else ())
     message = error.message + where
     message = f"{message}; {error.hint}" if error.hint else message
     problem = request.tree.problem(path, message)
@@ -69,11 +85,15 @@ def _call(
     node: Node, store: Store, records: Mapping[str, Record], scratch: Path | None,
     shard: Shard | None,
 ) -> Any:  # fmt: skip
-    function = registries["op"].get(node.spec.use)
     # Loaded for this op alone: what one node does to an input no other ever sees.
     values = [store.load(records[i.node], entry=i.entry) for i in node.inputs]
     if shard is not None:
         values[0] = shards.cut(values[0], shard)
+    return _apply(node, values, scratch)
+
+
+def _apply(node: Node, values: Sequence[Any], scratch: Path | None) -> Any:
+    function = registries["op"].get(node.spec.use)
     arguments: dict[str, Any] = copy.deepcopy(reveal(node.arguments))
     if "scratch" in node.found.signature.params:
         arguments["scratch"] = scratch
@@ -83,6 +103,14 @@ def _call(
         raise OpError(
             f"node {node.name!r} (op {node.spec.use!r}) called sys.exit({error.code!r})"
         ) from error
+
+
+def _failure(error: BaseException, node: Node, request: Request, where: str) -> str:
+    """What to say of an error of an op: where it came from."""
+    if isinstance(error, OpError):
+        return error.message
+    cause = blame.cause_of(error, request.loaded.project)
+    return f"node {node.name!r} (op {node.spec.use!r}) failed at {cause}{where}"
 
 
 def _let_go(error: BaseException) -> None:

@@ -83,7 +83,7 @@ def plan(
     known = list(request.graph.nodes)
     for name in [*nodes, *force]:
         if name not in known:
-            raise RequestError(f"no node {name!r}", hint=did_you_mean(name, known))
+            raise _unknown(name, request)
     graph = request.graph.upto(nodes) if nodes else request.graph
     steps: dict[str, Step] = {}
     codes: prints.Codes = {}
@@ -121,6 +121,13 @@ def settled(step: Step, request: Request, store: Store, records: Mapping[str, Re
     store.remembered(fingerprint_of(step, records))  # says whether it is a miss for a reason
     found = _reasons(request, store, step, records)
     return replace(step, reasons=tuple(found))
+
+
+def _unknown(name: str, request: Request) -> RequestError:
+    if name in request.loaded.recipe.evaluate.nodes:
+        hint = f"mlrecipe evaluate {request.name}"
+        return RequestError(f"{name!r} is an evaluation node, computed over predictions", hint=hint)
+    return RequestError(f"no node {name!r}", hint=did_you_mean(name, request.graph.nodes))
 
 
 def _step(

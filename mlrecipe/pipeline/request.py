@@ -12,6 +12,7 @@ from mlrecipe.code.catalog import Catalog
 from mlrecipe.code.kinds import ANY, sources
 from mlrecipe.code.signatures import Parameter
 from mlrecipe.errors import Problem, RecipeError
+from mlrecipe.graph import evaluation as judging
 from mlrecipe.graph import externals, foresee, rowwise
 from mlrecipe.graph import graph as graphing
 from mlrecipe.graph.externals import External
@@ -61,13 +62,19 @@ class Request:
         """What the recipe names on the hub, and where.
 
         Args:
-            nodes: only what these nodes and those that they need name; none means all nodes.
+            nodes: only what these nodes and those that they need name; none means all nodes, of evaluation too.
             with_stages: also what model and task name.
         """
         graph = self.graph.upto(nodes) if nodes else self.graph
         tables: list[tuple[KeyPath, Mapping[str, Sequence[External]]]] = [
-            (("nodes", node.name), node.externals) for node in graph
+            (node.path, node.externals) for node in graph
         ]
+        if not nodes:
+            loaded, catalog = self.loaded, self.catalog
+            judges = [judging.node(n, loaded, catalog) for n in loaded.recipe.evaluate.nodes]
+            tables += [
+                (node.path, node.externals) for node in judges if node.name not in graph.nodes
+            ]
         for key, kind in _STAGES.items() if with_stages else ():
             component = getattr(self.loaded.recipe, key)
             if component is not None:
@@ -103,6 +110,12 @@ class Request:
 
         told, named = pin(values, named, known, _commits(self.pins))
         return Bound(values, named, told)
+
+    def over(self, graph: Graph) -> Request:
+        """The same request with another graph, its ids of the hub at their commits."""
+        from mlrecipe.graph.pins import pin_graph
+
+        return replace(self, graph=pin_graph(graph, _commits(self.pins)))
 
     def pinned(self, pins: Pins) -> Request:
         """The same request with these answers of the hub."""

@@ -8,10 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlrecipe.errors import MlrecipeError, RequestError
+from mlrecipe.graph.evaluation import READS
 from mlrecipe.interfaces import Digest, Fingerprint
 from mlrecipe.pipeline import derived, pieces, shards
+from mlrecipe.pipeline import evaluation as judged
 from mlrecipe.pipeline.plan import Plan, Step, fingerprint_of, plan
 from mlrecipe.pipeline.request import open_request
+from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.compose import Composed, compose
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import merge
@@ -28,9 +31,9 @@ def finder(store: Store, project: Path, *, keep_runs: int | None = None) -> Find
     """What says, of what is in the store, what a gc has to leave, with the reason.
 
     What the recipes of the project use as they stand, and the newest result of every node that they have;
-    what runs name as their inputs; what is pinned; and the results that any of these were made from. In a
-    store that does not lie in the project, recipes that the project does not have may be those of another
-    one: they count as there.
+    what runs name as their inputs, and what their predictions were evaluated to; what is pinned; and the
+    results that any of these were made from. In a store that does not lie in the project, recipes that the
+    project does not have may be those of another one: they count as there.
 
     Args:
         store: the store.
@@ -180,7 +183,8 @@ class _Nodes:
         if recipe not in self._known:
             self._known[recipe] = _nodes(path, self._project)
         names = self._known[recipe]
-        return names is None or whole(node) in names
+        name = whole(node)  # of one of several test splits it is `dev/slices`
+        return names is None or name in names or name.rpartition("/")[2] in names
 
 
 def _nodes(path: Path, project: Path) -> set[str] | None:
@@ -200,15 +204,19 @@ def _nodes(path: Path, project: Path) -> set[str] | None:
 def _named(composed: Composed) -> Iterator[str]:
     for layer in composed.layers:
         yield from table_at(layer.values, ("nodes",))
+        if judges := table_at(layer.values, evaluation.NODES):
+            yield from (*judges, evaluation.PREDICTIONS, evaluation.VALIDATION)
     yield from derived.names_wanted(merge(composed.layers).values)
 
 
 def _inputs(run: Run) -> Iterator[tuple[Fingerprint, Digest]]:
+    """What a run was made from, and what its predictions were evaluated to."""
     try:
         named = json.loads((run.folder / INPUTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return
-    for facts in named.values() if isinstance(named, dict) else ():
+        named = None
+    found = [*(named.values() if isinstance(named, dict) else ()), *judged.of(run).values()]
+    for facts in found:
         if isinstance(facts, dict) and "fingerprint" in facts and "digest" in facts:
             yield Fingerprint(str(facts["fingerprint"])), Digest(str(facts["digest"]))
 
@@ -221,7 +229,9 @@ def _add_inputs(records: dict[Fingerprint, str], found: Census) -> None:
         record = found.entries[fingerprint].record
         for node, digest in inputs(record):
             source = _source(found, record.recipe, node, digest)
-            if source is not None and source not in records:
+            if source is None or source in records:
+                continue
+            if found.entries[source].record.op != READS:  # else the run's file has it
                 records[source] = f"an input of {record.node}"
                 waiting.append(source)
 

@@ -13,6 +13,7 @@ from mlrecipe.graph import externals
 from mlrecipe.graph.encode import digest
 from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline.explain import shorten
+from mlrecipe.pipeline.judge import watched_facts
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import own
 from mlrecipe.recipe.deferred import plain, reveal
@@ -89,6 +90,8 @@ def train_fingerprint(
             key: component_facts(request, key, values[key], memo) for key in _PATHS if key in values
         },
     }
+    if guides := watched_facts(request, memo):
+        covered["evaluate"] = guides
     return digest(["train", 1, plain(covered)], path="train")
 
 
@@ -98,6 +101,8 @@ def test_fingerprint(request: Request, records: Mapping[str, Record], train_run:
     node, _, entry = (test.data or request.loaded.recipe.train.data).partition(".")
     data = records[node].digest if node else ""
     covered = [data, entry, test.split, test.checkpoint, train_run]
+    if test.keep is not None:
+        covered.append(test.keep)
     return digest(["test", 1, covered], path="test")
 
 

@@ -117,7 +117,7 @@ class _Resolver:
         deferred = any(_is_deferred(match[1] or "") for match in _REFERENCE.finditer(value))
         if deferred:
             if "${run_dir}" in value and any(step[0] != "train" for step in chain):
-                is_node = any(step[0] == "nodes" for step in chain)
+                is_node = any("nodes" in step[:2] for step in chain)
                 why = ": a node's output belongs to no run" if is_node else ""
                 raise _Unresolved(f"${{run_dir}} is known only while training, in [train]{why}")
             return Deferred(_REFERENCE.sub(lambda match: self._kept(match, chain), value))

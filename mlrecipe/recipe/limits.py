@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from mlrecipe.errors import Problem
+from mlrecipe.recipe.evaluation import NODES
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import Tree
 from mlrecipe.recipe.positions import KeyPath
 
@@ -20,6 +22,7 @@ _TRAIN = {
 LEAST: dict[KeyPath, int] = {
     ("limit",): 1,
     ("test", "batch_size"): 1,
+    ("evaluate", "keep_validations"): 0,
     **{("train", key): least for key, least in _TRAIN.items()},
 }
 
@@ -54,9 +57,9 @@ def check(tree: Tree) -> list[Problem]:
 
 
 def _of_nodes(tree: Tree, key: str) -> list[KeyPath]:
-    """The paths of a key of every node."""
-    nodes = tree.values.get("nodes")
-    return [("nodes", name, key) for name in nodes] if isinstance(nodes, dict) else []
+    """The paths of a key of every node, of data or of evaluation."""
+    families: list[KeyPath] = [("nodes",), NODES]
+    return [(*path, name, key) for path in families for name in table_at(tree.values, path)]
 
 
 def _at(tree: Tree, path: KeyPath) -> Any:

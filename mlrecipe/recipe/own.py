@@ -35,6 +35,7 @@ NOT_FOR_MODULES: Mapping[KeyPath, str] = {
     ("test", "data"): _SPLITS,
     ("test", "split"): _SPLITS,
     ("test", "batch_size"): _LOADERS,
+    ("evaluate", "nodes"): "the test of a module keeps no predictions",
 }  # fmt: skip
 """Keys that say nothing where the task is a `LightningModule`, and why."""
 

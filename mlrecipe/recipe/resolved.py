@@ -20,7 +20,7 @@ from mlrecipe.recipe.shape import SPECS, component_kind, spec
 _COMPONENTS = (
     ("data",), ("model",), ("task",), ("train", "optimizer"), ("train", "scheduler"),
 )  # fmt: skip
-_FAMILIES = (("nodes",), ("train", "callbacks"), ("train", "loggers"))
+_FAMILIES = (("nodes",), ("evaluate", "nodes"), ("train", "callbacks"), ("train", "loggers"))
 
 
 def resolved(loaded: Loaded, catalog: Catalog, *, elsewhere: bool = False) -> dict[str, Any]:

@@ -207,6 +207,28 @@ class TestSpec:
     suffix: str = ""
     """Goes into the name of the test run's directory, to tell several tests of a training apart."""
 
+    keep: list[str] | None = None
+    """Columns of the tested rows that are kept beside their predictions. By default those with texts, labels,
+    numbers, and lists of words or tags: none that hold token ids or other lists of numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateSpec:
+    """What is computed over predictions."""
+
+    nodes: Mapping[str, NodeSpec] = field(default_factory=dict)
+    """The evaluation graph, a table per node, as in `[nodes]`. Inputs are `predictions` (of the test, or of the
+    validation), `validation` (of the tested checkpoint), `run:ID` (of another run; `run:ID:SPLIT` of one of
+    its splits), other evaluation nodes and nodes of `[nodes]`."""
+
+    validation: list[str] | None = None
+    """Evaluation nodes that are computed after each validation too, so that `monitor` may name their metrics:
+    `valid/<node>/<metric>`. By default all that hang on `predictions` alone; `[]` for none."""
+
+    keep_validations: int = 1
+    """Of so many validations, the newest, the predictions are kept; beside them those of the validations
+    whose checkpoints are kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
@@ -261,6 +283,9 @@ class Recipe:
 
     test: TestSpec = field(default_factory=TestSpec)
     """How to test it."""
+
+    evaluate: EvaluateSpec = field(default_factory=EvaluateSpec)
+    """What is computed over predictions."""
 
     run: RunSpec = field(default_factory=RunSpec)
     """How runs are called."""

@@ -18,7 +18,8 @@ from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.registry import Kind as ComponentKind
 
 SPECS: dict[tuple[str, ...], str] = {
-    (): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec", ("run",): "RunSpec",
+    (): "Recipe", ("train",): "TrainSpec", ("test",): "TestSpec", ("evaluate",): "EvaluateSpec",
+    ("run",): "RunSpec",
 }  # fmt: skip
 """Tables that are dataclasses of `schema`."""
 
@@ -27,7 +28,8 @@ _KINDS: dict[KeyPath, ComponentKind] = {
     ("train", "optimizer"): "optimizer", ("train", "scheduler"): "scheduler",
 }  # fmt: skip
 _FAMILIES: dict[KeyPath, ComponentKind] = {
-    ("nodes",): "op", ("train", "callbacks"): "callback", ("train", "loggers"): "logger",
+    ("nodes",): "op", ("evaluate", "nodes"): "op", ("train", "callbacks"): "callback",
+    ("train", "loggers"): "logger",
 }  # fmt: skip
 """Tables of tables of the user's own naming."""
 

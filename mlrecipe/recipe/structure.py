@@ -10,10 +10,20 @@ from mlrecipe.code.catalog import Catalog, Found
 from mlrecipe.code.defaults import REQUIRED
 from mlrecipe.code.signatures import FILLED, Parameter
 from mlrecipe.errors import Problem, did_you_mean, suggest
+from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.deferred import deferred_in
+from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
-from mlrecipe.recipe.schema import Component, NodeSpec, Recipe, RunSpec, TestSpec, TrainSpec
+from mlrecipe.recipe.schema import (
+    Component,
+    EvaluateSpec,
+    NodeSpec,
+    Recipe,
+    RunSpec,
+    TestSpec,
+    TrainSpec,
+)
 from mlrecipe.recipe.shape import component_kind, spec
 from mlrecipe.registry import Kind
 
@@ -39,14 +49,16 @@ class _Structure:
             if key in values:
                 values[key] = self._component((key,), values[key])
         nodes = self._table(("nodes",), values.get("nodes", {}))
-        values["nodes"] = {name: self._node(name, table) for name, table in nodes.items()}
+        values["nodes"] = {n: self._node(("nodes", n), table) for n, table in nodes.items()}
         values["train"] = self._train(self._table(("train",), values.get("train", {})))
         test = self._table(("test",), values.get("test", {}))
         values["test"] = TestSpec(**self._fields(("test",), test, spec("TestSpec").params))
+        values["evaluate"] = self._evaluate(values.get("evaluate", {}))
         run = self._table(("run",), values.get("run", {}))
         values["run"] = RunSpec(**self._fields(("run",), run, spec("RunSpec").params))
         self._check_node_names()
         self._check_metrics(values)
+        self.problems += evaluation.problems(self._tree, self._catalog)
         return Recipe(**values) if not self.problems else Recipe(name="")
 
     def _table(self, path: KeyPath, value: Any) -> Mapping[str, Any]:
@@ -69,8 +81,17 @@ class _Structure:
             }
         return TrainSpec(**values) if not self.problems else TrainSpec()
 
-    def _node(self, name: str, table: Any) -> NodeSpec:
-        path: KeyPath = ("nodes", name)
+    def _evaluate(self, value: Any) -> EvaluateSpec:
+        path = ("evaluate",)
+        values = self._fields(path, self._table(path, value), spec("EvaluateSpec").params)
+        nodes = self._table(evaluation.NODES, values.get("nodes", {}))
+        values["nodes"] = {
+            name: self._node((*evaluation.NODES, name), table) for name, table in nodes.items()
+        }
+        return EvaluateSpec(**values) if not self.problems else EvaluateSpec()
+
+    def _node(self, path: KeyPath, table: Any) -> NodeSpec:
+        name = str(path[-1])
         if not name:
             self._add(path, "a node needs a name")
         if "." in name:
@@ -81,7 +102,7 @@ class _Structure:
             self._add(path, f"expected a table with `use`, got {kinds.describe(table)}")
             return NodeSpec(use="")
         if "use" not in table and self._tree.origin(path).file.startswith("--set"):
-            tables = self._tree.values["nodes"].items()
+            tables = table_at(self._tree.values, path[:-1]).items()
             known = [n for n, t in tables if isinstance(t, Mapping) and "use" in t]
             self._add(path, f"no node of that name; {did_you_mean(name, known)}")
             return NodeSpec(use="")

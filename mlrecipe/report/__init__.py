@@ -1,1 +1,1 @@
-"""The report: what runs came to, as one page."""
+"""The report of a run, or of several: one HTML page that anyone can open, and the facts that it is made of."""

@@ -10,10 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlrecipe.reporting.part import Ids, Numbers, Part, divide, means, rates
-
-BINS = 15
-"""Bins of confidence of the calibration error."""
+from mlrecipe.reporting.bins import Calibration
+from mlrecipe.reporting.part import Ids, Numbers, Part, means, rates
 
 
 class OneLabel:
@@ -92,32 +90,3 @@ def by_label(
         }
         for i, label in enumerate(labels)
     }
-
-
-class Calibration:
-    """Confidence and what is right, in bins of equal width."""
-
-    def __init__(self) -> None:
-        self._rows = np.zeros(BINS, np.int64)
-        self._confidence = np.zeros(BINS)
-        self._right = np.zeros(BINS, np.int64)
-
-    def add(self, confidence: Numbers, is_right: Any) -> None:
-        """Count decisions."""
-        edges = np.linspace(0, 1, BINS + 1)[1:-1]
-        place = np.searchsorted(edges, confidence, side="right")
-        self._rows += np.bincount(place, minlength=BINS)
-        self._confidence += np.bincount(place, weights=confidence, minlength=BINS)
-        self._right += np.bincount(place, weights=is_right, minlength=BINS).astype(np.int64)
-
-    def facts(self) -> dict[str, Any]:
-        """The expected error, and bins that have any."""
-        gaps = np.abs(self._right - self._confidence).sum()
-        confidence = divide(self._confidence, self._rows)
-        accuracy = divide(self._right, self._rows)
-        bins = [
-            {"from": i / BINS, "to": (i + 1) / BINS, "rows": int(self._rows[i]),
-             "confidence": float(confidence[i]), "accuracy": float(accuracy[i])}
-            for i in range(BINS) if self._rows[i]
-        ]  # fmt: skip
-        return {"error": float(divide(gaps, self._rows.sum())), "bins": bins}

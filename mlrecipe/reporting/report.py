@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from mlrecipe.interfaces import Head
+from mlrecipe.reporting import tables
 from mlrecipe.reporting.classification import OneLabel
 from mlrecipe.reporting.examples import Words
 from mlrecipe.reporting.multi_label import SeveralLabels
@@ -48,47 +50,41 @@ def report(path: Path, *, words: Words | None = None) -> dict[str, Any]:
     rows of tags.
     """
     with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-        labels: list[str] = json.loads(stream.schema.metadata[b"labels"])
-        account = _of_tags(stream.schema, words)
-        width = 0 if account else len(labels)
-        account = account or _account(stream.schema.field("prediction").type, labels)
-        for batch in stream:
-            account.add(
-                Part(label=batch.column("label"), prediction=batch.column("prediction"),
-                     scores=_scores(batch.column("probabilities"), width),
-                     rows=batch.column("row").to_numpy())
-            )  # fmt: skip
+        return _counted(stream, tables.head_of(stream.schema), words)
+
+
+def facts(table: pa.Table, *, words: Words | None = None) -> dict[str, Any]:
+    """What predictions in memory come to, as `report` says it of a file.
+
+    Raises:
+        DataError: these are no predictions.
+    """
+    return _counted(tables.batches(table), tables.head_of(table.schema), words)
+
+
+def _counted(parts: Iterable[pa.RecordBatch], head: Head, words: Words | None) -> dict[str, Any]:
+    account = _account(head, words)
+    width = 0 if head.problem_type in (tables.TAGS, tables.FRAMES) else len(head.labels)
+    for batch in parts:
+        account.add(
+            Part(label=batch.column("label"), prediction=batch.column("prediction"),
+                 scores=tables.scores(batch.column("probabilities"), width).astype("float64"),
+                 rows=batch.column("row").to_numpy())
+        )  # fmt: skip
     return account.facts()
 
 
-def _of_tags(schema: pa.Schema, words: Words | None) -> Account | None:
-    """An account of words with tags, where the head says that they have some; older files have none."""
-    head = json.loads(schema.metadata.get(b"head", b"{}"))
-    if head.get("problem_type") == "token_classification":
-        return Tags(head["labels"], scheme=head["scheme"], words=words)
-    if head.get("problem_type") == "intent_and_slots":
-        return Frames(head["outputs"], scheme=head["scheme"], words=words)
-    return None
-
-
-def _account(kind: pa.DataType, labels: Sequence[str]) -> Account:
-    if pa.types.is_struct(kind):
-        return _outputs(kind, labels)
-    if pa.types.is_floating(kind):
+def _account(head: Head, words: Words | None) -> Account:
+    if head.problem_type == tables.TAGS:
+        return Tags(head.labels, scheme=head.scheme, words=words)
+    if head.problem_type == tables.FRAMES:
+        return Frames(head.outputs, scheme=head.scheme, words=words)
+    if head.outputs:
+        return _Outputs(head.outputs)
+    if head.problem_type == tables.NUMBER:
         return Number()
-    return SeveralLabels(labels) if pa.types.is_list(kind) else OneLabel(labels)
-
-
-def _outputs(kind: pa.StructType, labels: Sequence[str]) -> _Outputs:
-    """Of each output its labels, which stand as `column=label`, one output after the other."""
-    rest = list(labels)
-    found: dict[str, list[str]] = {}
-    for column in [kind.field(i).name for i in range(kind.num_fields)]:
-        start = f"{column}="
-        count = next((i for i, label in enumerate(rest) if not label.startswith(start)), len(rest))
-        found[column] = [label.removeprefix(start) for label in rest[:count]]
-        rest = rest[count:]
-    return _Outputs(found)
+    several = head.problem_type == tables.SEVERAL
+    return SeveralLabels(head.labels) if several else OneLabel(head.labels)
 
 
 class _Outputs:
@@ -118,9 +114,3 @@ class _Outputs:
             "labelled": first["labelled"],
             "outputs": outputs,
         }
-
-
-def _scores(column: pa.ListArray, width: int) -> Any:
-    """Shape (rows, width); of width 0 all on end."""
-    values = column.flatten().to_numpy(zero_copy_only=False).astype("float64")
-    return values.reshape(len(column), width) if width else values

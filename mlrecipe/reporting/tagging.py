@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlrecipe.reporting.classification import Calibration, OneLabel, by_label
+from mlrecipe.reporting.bins import Calibration
+from mlrecipe.reporting.classification import OneLabel, by_label
 from mlrecipe.reporting.examples import Errors, Row, Words, Worst
 from mlrecipe.reporting.part import Ids, Numbers, Part, means, rates
 from mlrecipe.tagging.spans import Span, spans

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.code import libraries
 
-_LIBRARIES = (
-    "torch", "pytorch_lightning", "transformers", "tokenizers", "datasets", "torchmetrics",
+LIBRARIES = (
+    "mlrecipe", "torch", "pytorch_lightning", "transformers", "tokenizers", "datasets", "torchmetrics",
     "pyarrow", "numpy", "safetensors",
 )  # fmt: skip
+"""What a run's numbers depend on."""
+
+_GPUS = Path("/proc/driver/nvidia")
+"""What the driver says of itself and its devices, without waking any."""
 
 
 def environment() -> dict[str, Any]:
-    """Python, platform and the versions of the libraries that a run's numbers depend on."""
+    """Python, platform, the versions of all that is installed, and what the numbers depend on beside."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "libraries": {name: libraries.full_version(name) for name in _LIBRARIES},
+        "libraries": {name: libraries.full_version(name) for name in LIBRARIES},
+        "packages": libraries.every_version(),
+        "accelerator": _accelerator(),
         "threads": {
             name: os.environ[name]
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -51,6 +59,31 @@ def git_state(project: Path) -> tuple[dict[str, Any], str]:
 def command() -> list[str]:
     """The command line as typed, with the program's bare name."""
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def _accelerator() -> dict[str, Any]:
+    """CUDA's version, driver and devices, as far as there are any; nothing is imported for it."""
+    found: dict[str, Any] = {}
+    torch = sys.modules.get("torch")  # a training has imported it; a recipe's name need not
+    if torch is not None and torch.version.cuda:
+        found["cuda"] = torch.version.cuda
+    with suppress(OSError):
+        text = (_GPUS / "version").read_text(encoding="utf-8", errors="replace")
+        found["driver"] = text.partition("\n")[0].partition(":")[2].strip()
+    texts = [_text(path) for path in sorted(_GPUS.glob("gpus/*/information"))]
+    models = [re.search(r"^Model:\s*(.+?)\s*$", text, re.MULTILINE) for text in texts]
+    if names := [model[1] for model in models if model]:
+        found["devices"] = names
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        found["visible"] = visible
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _git(project: Path, *arguments: str) -> str | None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mlrecipe.recipe.sources import Overrides
 from mlrecipe.runs import environment
 from mlrecipe.runs.run import Run, folder_digest, write_text
+from mlrecipe.secrecy import redact
 
 RECIPE = "recipe.resolved.toml"
 """The resolved recipe: itself a recipe, which gives the same again."""
+
+CODE = "code"
+"""Folder of a run: the project's own files that the recipe's plugins are made of, as they were."""
+
+COMPONENTS = "components.json"
+"""File of a run: of model, task and data module the files that they read and the digest of their code."""
 
 
 def describe(
@@ -47,6 +54,22 @@ def describe(
     run.write("inputs.json", dict(inputs))
 
 
+def describe_code(
+    run: Run, *, project: Path, components: Mapping[str, Any], sources: Iterable[Path]
+) -> None:
+    """Write what code a run is of, before the work begins.
+
+    Args:
+        run: where to.
+        project: root of the project.
+        components: `model`, `task` … → use, files and code's digest of what the run uses.
+        sources: the project's own files that its plugins are made of; they are copied.
+    """
+    run.write(COMPONENTS, dict(components))
+    for path in sources:
+        _copy(path, run.folder / CODE / path.relative_to(project))
+
+
 def conclude(run: Run, *, metrics: Mapping[str, float], outputs: Mapping[str, Path]) -> None:
     """Write the metrics, and the digest of every file that the run produced."""
     run.write("metrics.json", dict(metrics))
@@ -79,6 +102,16 @@ def overrides_of(run: Run) -> Overrides:
         for wanted in ("--pick", "--set-file", "--unset", "--set")
     )
     return Overrides(picks=picks, files=files, unsets=unsets, sets=sets)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Keep a file of the project; one that cannot be read now was read a moment ago, and is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(redact(text), encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return
 
 
 def _one(path: Path) -> dict[str, str]:

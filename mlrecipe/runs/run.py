@@ -61,10 +61,10 @@ class Run:
         write_json(self.folder / name, data)
 
     def update(self, **facts: Any) -> Run:
-        """The run with changed facts, written to its `run.json`."""
-        changed = Run(folder=self.folder, facts={**self.facts, **facts})
-        changed.write("run.json", dict(changed.facts))
-        return changed
+        """The run with changed facts, written to its `run.json`; what others wrote there meanwhile stays."""
+        now = read(self.folder)
+        kept = self.facts if now is None else now.facts
+        return Run(folder=self.folder, facts={**kept, **facts})._written()
 
     def finish(self, status: Status, **facts: Any) -> Run:
         """Note how the run ended."""
@@ -79,11 +79,15 @@ class Run:
         now = read(self.folder)
         if now is not None and now.status == "running" and is_here(now):
             raise RequestError(f"run {self.id} is running, as process {now.facts.get('pid')}")
-        kept = {name: fact for name, fact in self.facts.items() if name not in ("ended", "cause")}
+        known = self.facts if now is None else now.facts
+        kept = {name: fact for name, fact in known.items() if name not in ("ended", "cause")}
         times = [*kept.get("resumed", []), {"time": _now(), "step": step}]
-        return Run(folder=self.folder, facts=kept).update(
-            status="running", resumed=times, **_process()
-        )
+        facts = {**kept, "status": "running", "resumed": times, **_process()}
+        return Run(folder=self.folder, facts=facts)._written()
+
+    def _written(self) -> Run:
+        self.write("run.json", dict(self.facts))
+        return self
 
 
 def create(
@@ -104,13 +108,7 @@ def create(
     Raises:
         RequestError: it cannot be made, or there is one of the fixed name already.
     """
-    parent = project / FOLDER
-    try:
-        parent.mkdir(exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"cannot keep runs in {str(parent)!r}: {error.strerror}") from error
-    if project_of(parent) != project:  # a lone recipe's folder: its runs must find back to it
-        (project / MARKERS[0]).mkdir()
+    parent = folder_of(project)
     time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "run"
     what = f"{stage}-{suffix}" if suffix else stage
@@ -135,6 +133,22 @@ def create(
     return run
 
 
+def folder_of(project: Path) -> Path:
+    """The folder of a project's runs, made if it is not there.
+
+    Raises:
+        RequestError: it cannot be made.
+    """
+    parent = project / FOLDER
+    try:
+        parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"cannot keep runs in {str(parent)!r}: {error.strerror}") from error
+    if project_of(parent) != project:  # a lone recipe's folder: its runs must find back to it
+        (project / MARKERS[0]).mkdir()
+    return parent
+
+
 def free_name(project: Path, name: str) -> str:
     """The name, or with the first number behind it that no run directory has yet."""
     number, found = 2, name
@@ -147,7 +161,10 @@ def every(project: Path) -> Iterator[Run]:
     """All runs of a project, newest first; folders without a readable `run.json` are no runs."""
     parent = project / FOLDER
     names = sorted((p.name for p in parent.iterdir()), reverse=True) if parent.is_dir() else []
-    runs = [run for name in names if (run := read(parent / name)) is not None]
+    shown = (
+        name for name in names if not name.startswith(".")
+    )  # others are on their way in or out
+    runs = [run for name in shown if (run := read(parent / name)) is not None]
     yield from sorted(runs, key=lambda run: str(run.facts.get("started", "")), reverse=True)
 
 
@@ -193,6 +210,12 @@ def newest(project: Path, *, stage: str, recipe: str, fingerprint: str | None = 
         ):
             return run
     return None
+
+
+def tags_of(run: Run) -> list[str]:
+    """The run's tags."""
+    tags = run.facts.get("tags", [])
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
 
 
 def is_here(run: Run) -> bool:

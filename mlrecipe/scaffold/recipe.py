@@ -44,6 +44,7 @@ def from_table(table: Table, *, name: str, file: str | None = None, plugins: str
         _task(table),
         _train(table),
         _TEST,
+        _EVALUATE,
     ]
     return "\n".join(sections)
 
@@ -244,4 +245,15 @@ def _train(table: Table) -> str:
 
 _TEST = """[test]
 split = "test"
+"""
+
+_EVALUATE = """# What is computed over the test's predictions, and not after each epoch.
+[evaluate]
+validation = []
+
+# The rows that went worst: look at them with `mlrecipe inspect mistakes`.
+[evaluate.nodes.mistakes]
+use    = "worst-mistakes"
+inputs = ["predictions"]
+top    = 20
 """

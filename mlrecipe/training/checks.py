@@ -10,7 +10,7 @@ from typing import Any
 from mlrecipe.code import kinds
 from mlrecipe.code.catalog import Catalog
 from mlrecipe.errors import DataError, Problem, did_you_mean
-from mlrecipe.recipe import own, splits
+from mlrecipe.recipe import evaluation, own, splits
 from mlrecipe.recipe.keys import table_at
 from mlrecipe.recipe.layers import UNRESOLVED, Tree
 from mlrecipe.recipe.positions import KeyPath
@@ -19,19 +19,13 @@ from mlrecipe.recipe.trainer import FOR_MODULES, OWN_TRAINER_KEYS, TRAINER, trai
 from mlrecipe.training.rules import batches as rules_batches
 from mlrecipe.training.rules import devices as rules_devices
 from mlrecipe.training.rules import keeping as rules_keeping
+from mlrecipe.training.rules import loggers as rules_loggers
 from mlrecipe.training.rules import metrics as rules_metrics
 from mlrecipe.training.rules import models as rules_models
 from mlrecipe.training.rules import optimization as rules_optimization
 from mlrecipe.training.rules import own as rules_own
 from mlrecipe.training.rules import repeats as rules_repeats
 from mlrecipe.training.rules import tasks as rules_tasks
-
-_PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "TensorBoardLogger": ("tensorboard", "tensorboardX"),
-    "WandbLogger": ("wandb",),
-    "MLFlowLogger": ("mlflow", "mlflow_skinny"),
-}
-"""What the loggers import, any of which will do; the first is also the name of an extra."""
 
 _MONITORING = ("EarlyStopping", "ModelCheckpoint")
 """Callbacks that watch a metric."""
@@ -63,7 +57,7 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
         checks.append(lambda: check_labels(task.get("labels"), key="task.labels"))
     if model.get("use") == "transformer":
         checks.append(lambda: check_source(model, key="model.checkpoint"))
-    checks += [] if is_module else _monitors(train, task, catalog)
+    checks += [] if is_module else _monitors(tree.values, catalog)
     found = [problem for check in checks if (problem := _problem(check, tree)) is not None]
     found += rules_optimization.problems(tree, catalog)
     found += rules_batches.problems(tree, catalog)
@@ -71,6 +65,7 @@ def problems(tree: Tree, catalog: Catalog) -> list[Problem]:
     found += rules_models.problems(tree, catalog)
     found += rules_own.problems(tree, catalog)
     found += rules_keeping.problems(tree, catalog)
+    found += rules_loggers.problems(tree, catalog)
     found += rules_repeats.problems(tree, catalog)
     found += rules_tasks.problems(tree, catalog)
     found += rules_metrics.problems(tree, catalog)
@@ -86,10 +81,9 @@ def _problem(check: Callable[[], None], tree: Tree) -> Problem | None:
     return None
 
 
-def _monitors(
-    train: Mapping[str, Any], task: Mapping[str, Any], catalog: Catalog
-) -> list[Callable[[], None]]:
+def _monitors(values: Mapping[str, Any], catalog: Catalog) -> list[Callable[[], None]]:
     """Checks that what is watched will be there, where the task's metrics are known."""
+    train, task = table_at(values, ("train",)), table_at(values, ("task",))
     found = catalog.find("task", task["use"]) if isinstance(task.get("use"), str) else None
     default = found.signature.params.get("metrics") if found else None
     metrics = task.get("metrics", default.default if default else None)
@@ -106,10 +100,31 @@ def _monitors(
         if isinstance(table, Mapping) and table.get("use") in _MONITORING:
             watched[f"train.callbacks.{name}.monitor"] = table.get("monitor")
     return [
-        partial(check_monitor, splits.watched(monitor, named), names, key=key, valid_split=named)
+        partial(_check_node, monitor, values, key=key) if _is_of_node(monitor, values, named)
+        else partial(
+            check_monitor, splits.watched(monitor, named), names, key=key, valid_split=named
+        )
         for key, monitor in watched.items()
         if isinstance(monitor, str)
-    ]
+    ]  # fmt: skip
+
+
+def _is_of_node(monitor: str, values: Mapping[str, Any], valid_split: str | list[str]) -> bool:
+    """Whether a monitor names a metric of an evaluation node: which it has is known once it has run."""
+    place, _, metric = splits.watched(monitor, valid_split).partition("/")
+    node = metric.partition("/")[0]
+    is_valid = place in splits.places(valid_split, "valid").values()
+    return is_valid and node in evaluation.tables(values)
+
+
+def _check_node(monitor: str, values: Mapping[str, Any], *, key: str) -> None:
+    """Raise unless the evaluation node that a monitor names is computed after each validation."""
+    node = monitor.split("/")[1]
+    if node in evaluation.on_validation(values):
+        return
+    why = evaluation.why_not(values, node) or "`evaluate.validation` does not name it"
+    message = f"evaluation node {node!r} is not computed after a validation: {why}"
+    raise DataError(message, key=key)
 
 
 def _argument_problems(trainer: Mapping[str, Any], tree: Tree, catalog: Catalog) -> list[Problem]:
@@ -171,10 +186,10 @@ def packages(tree: Tree, catalog: Catalog) -> list[Problem]:
     found = []
     for name, table in table_at(tree.values, ("train", "loggers")).items():
         use = table.get("use") if isinstance(table, Mapping) else None
-        needed = _PACKAGES.get(use, ()) if isinstance(use, str) else ()
+        needed = rules_loggers.PACKAGES.get(use, ()) if isinstance(use, str) else ()
         if needed and not any(find_spec(package) for package in needed):
-            extra = f"pip install 'mlrecipe[{needed[0]}]'"
-            message = f"{use} needs the package {needed[0]}, which is not installed: {extra}"
+            command = rules_loggers.advice(str(use))
+            message = f"{use} needs the package {needed[0]}, which is not installed: {command}"
             found.append(tree.problem(("train", "loggers", name), message))
     return found + rules_models.packages(tree)
 

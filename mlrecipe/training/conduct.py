@@ -10,8 +10,10 @@ from typing import Any
 from mlrecipe import events
 from mlrecipe.errors import DataError, MlrecipeError, TrainingError
 from mlrecipe.graph import pins
-from mlrecipe.pipeline import blame, lockfile, stages
+from mlrecipe.interfaces import Memo
+from mlrecipe.pipeline import blame, lockfile, present, stages
 from mlrecipe.pipeline.derived import Deriver
+from mlrecipe.pipeline.judge import judge
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.origins import origins
 from mlrecipe.recipe.own import is_module
@@ -54,7 +56,8 @@ def learning(
     return partial(
         fit, task=task, model=model, spec=recipe.train, data=data, components=_component,
         derive=derive,  # it goes by the content of the rows: a fold has values of its own
-        told=_told(request, records, store),
+        told=_told(request, records, store), evaluator=judge(request),
+        keep_validations=recipe.evaluate.keep_validations, columns=recipe.test.keep,
     )  # fmt: skip
 
 
@@ -160,8 +163,11 @@ def blaming(what: str, request: Request) -> Iterator[None]:
         raise TrainingError(f"{what} failed at {cause}", hint=blame.HINT) from error
 
 
-def describe(run: Run, request: Request, records: Mapping[str, Record], used: list[str]) -> None:
-    """Write into the run's folder what it was made from: recipe, origins, inputs, environment."""
+def describe(
+    run: Run, request: Request, records: Mapping[str, Record], used: list[str],
+    memo: Memo | None = None,
+) -> None:  # fmt: skip
+    """Write into the run's folder what it was made from: recipe, origins, inputs, code, environment."""
     values = resolved(request.loaded, request.catalog, elsewhere=True)
     nodes = [name.partition(".")[0] for name in used if name]
     needed = request.graph.upto(nodes).nodes if nodes else {}
@@ -176,6 +182,10 @@ def describe(run: Run, request: Request, records: Mapping[str, Record], used: li
         run, project=request.loaded.project, recipe=to_toml(values), origins=origins(request.tree),
         overrides=request.loaded.overrides.typed, inputs=inputs,
         recipe_hash=recipe_hash(request.loaded, request.catalog), lock=_lock(request),
+    )  # fmt: skip
+    manifest.describe_code(
+        run, project=request.loaded.project, components=present.components(request, memo),
+        sources=present.sources(request, memo),
     )  # fmt: skip
 
 

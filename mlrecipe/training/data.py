@@ -157,10 +157,11 @@ def test_loader(
     *,
     rank: int = 0,  # noqa: PT028 (no test)
     world_size: int = 1,  # noqa: PT028
+    start: int = 0,  # noqa: PT028
 ) -> DataLoader[Any]:
-    """Every encoded row once over all processes, in the order of the file."""
+    """Every encoded row once over all processes, in the order of the file, but those of `start` steps."""
     whole = FileBatches(len(rows), batch_size=spec.batch_size)
-    batches = Dealt(whole, rank=rank, world_size=world_size)
+    batches = Dealt(whole, rank=rank, world_size=world_size, start=start)
     return _loader(Rows(rows, task.collate, lengths=task.lengths(rows)), batches)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pytorch_lightning.loggers.logger import Logger
 from torch import nn
 
 from mlrecipe import events
-from mlrecipe.interfaces import Model, Task
+from mlrecipe.interfaces import Evaluator, Model, Task
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.training import adalora, compiling, findings, parting, unfreezing, watch
@@ -28,6 +28,7 @@ from mlrecipe.training.checks import (
 )
 from mlrecipe.training.data import TrainData
 from mlrecipe.training.devices import precision
+from mlrecipe.training.evaluating import Evaluating
 from mlrecipe.training.frozen import layers as frozen
 from mlrecipe.training.keeping import resume
 from mlrecipe.training.keeping.checkpoints import Checkpoints
@@ -35,9 +36,11 @@ from mlrecipe.training.module import Learner
 from mlrecipe.training.optimization import Components, Optimization
 from mlrecipe.training.preparing import Plan, build, keyed, prepare, revealed
 from mlrecipe.training.progress import TrainProgress
+from mlrecipe.training.rehearsing import check_watched, rehearse, watched
 from mlrecipe.training.settling import settle
 from mlrecipe.training.signals import Stop
 from mlrecipe.training.stopping import why_stopped
+from mlrecipe.training.validated import validated
 from mlrecipe.training.watch import Watch
 
 
@@ -101,6 +104,9 @@ def fit(  # noqa: PLR0913 (what a training is made of)
     stop: Stop | None = None,
     derive: frozen.Derive | None = None,
     told: Collection[str] = (),
+    evaluator: Evaluator | None = None,
+    keep_validations: int = 1,
+    columns: Sequence[str] | None = None,
 ) -> FitReport:
     """Train a model; checkpoints and logs go into `folder`, which exists.
 
@@ -108,6 +114,10 @@ def fit(  # noqa: PLR0913 (what a training is made of)
     left in the folder it goes on from there. `stop` then says whether it was asked to stop. `derive` keeps
     the outputs of frozen layers; without, they are computed in every epoch. Nothing is said of rows that
     the splits `told` have in common with the train split: it is known.
+
+    With an `evaluator` the predictions of each validation are a file, which it gets; its metrics are there
+    before any callback looks at them. `keep_validations` of these files are kept beside those of kept
+    checkpoints, with `columns` of the rows, by default those that people read.
 
     Raises:
         DataError: the recipe asks for what the data, the model or Lightning cannot give; `key` is
@@ -120,20 +130,33 @@ def fit(  # noqa: PLR0913 (what a training is made of)
     check_trainer(spec.trainer, trainers.TRAINER_ARGUMENTS)
     with keyed("task"):
         task, taken = settle(task, spec, data)
-    plan = prepare(task, spec, data)
+    is_evaluated = evaluator is not None and bool(splits.names(spec.valid_split))
+    plan = prepare(task, spec, data, is_evaluated=is_evaluated)
+    evaluating = None
+    if evaluator is not None and is_evaluated:
+        validations = validated(spec.valid_split, data, plan.head, columns)
+        evaluating = Evaluating(
+            evaluator, validations, plan.head, folder=folder, keep=keep_validations
+        )
     warn = partial(findings.warn, task, data, plan.encoded, told)
     stop = stop or Stop()
     with trainers.quiet(), stop.guarding():
         spec = resume.continued(spec, state)
-        extra = trainers.make_callbacks(spec, components, folder=folder, names=plan.names)
+        known = plan.names if evaluating is None else None
+        extra = trainers.make_callbacks(spec, components, folder=folder, names=known)
         loggers = trainers.make_loggers(spec, components, folder=folder)
         pl.seed_everything(seed, verbose=False)
-        made = _make(task, model, spec, plan, extra, components, derive=derive)
+        made, names = _make(task, model, spec, plan, extra, components, derive=derive), set[str]()
+        if evaluating is not None:
+            made.learner.evaluating = evaluating
+            names = rehearse(evaluating, task, made.network, plan.encoded)
+            check_watched(spec, [*plan.names, *names])
         about = _surround(model, spec, plan, folder=folder, stop=stop, loggers=loggers)
+        about.progress.hidden = names - set(watched(spec).values())
         trainer = trainers.make_trainer(
             folder=folder, loggers=loggers, **trainers.train_arguments(spec),
             callbacks=[parting.Whole(), about.keeper, about.progress, Watch(folder / watch.FOLDER),
-                       *extra, about.checkpoints],
+                       *extra, about.checkpoints, *([evaluating] if evaluating else [])],
         )  # fmt: skip
         loaded = _load(made, spec, trainer, seed=seed)
         chosen = _settle(made, spec, trainer, loaded, folder=folder)

@@ -152,28 +152,3 @@ class CSVLogger(loggers.CSVLogger):
             prefix=prefix,
             flush_logs_every_n_steps=flush_logs_every_n_steps,
         )
-
-
-@logger("TensorBoardLogger")
-class TensorBoardLogger(loggers.TensorBoardLogger):
-    """Writes metrics for TensorBoard; needs the package tensorboard."""
-
-    def __init__(
-        self,
-        *,
-        save_dir: str | None = None,
-        name: str = "tensorboard",
-        version: int | str | None = None,
-        prefix: str = "",
-        **settings: Any,
-    ) -> None:
-        """Write to `save_dir/name/version`; other settings are those of the summary writer.
-
-        Args:
-            save_dir: a folder; by default the run directory.
-            name: of a folder in it.
-            version: of a folder in that; by default the next free number.
-            prefix: put before every metric's name.
-            settings: further ones of TensorBoard's writer.
-        """
-        super().__init__(save_dir or ".", name=name, version=version, prefix=prefix, **settings)

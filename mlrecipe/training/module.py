@@ -16,6 +16,7 @@ from mlrecipe.training.collapse import Collapse
 from mlrecipe.training.data import TrainData
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.dealing import counts
+from mlrecipe.training.evaluating import Evaluating
 from mlrecipe.training.optimization import Optimization, check_closure
 from mlrecipe.training.parting import Seen, parts_of
 from mlrecipe.training.schedules import warn_of_warmup
@@ -65,6 +66,7 @@ class Learner(pl.LightningModule):
         optimization: Optimization | None = None,
         valid: Sequence[str] = ("valid",),
         tested: Sequence[TestSet] = (),
+        evaluating: Evaluating | None = None,
     ) -> None:
         """Train, validate and test.
 
@@ -75,6 +77,7 @@ class Learner(pl.LightningModule):
             optimization: how they are updated; None: they are only tested.
             valid: what is before the `/` of the metrics of each split to validate on.
             tested: the splits to test on.
+            evaluating: what evaluates the predictions of validations.
         """
         super().__init__()
         self.network = network
@@ -91,6 +94,7 @@ class Learner(pl.LightningModule):
         self.train_loss = MeanMetric()
         self._valid = list(valid)
         self._tested = list(tested)
+        self.evaluating = evaluating
         # One of each split; those without labels have none.
         self.valid_meters = nn.ModuleList(_meters(task, head) for _ in valid)
         self.test_meters = nn.ModuleDict(
@@ -143,15 +147,19 @@ class Learner(pl.LightningModule):
         output = self._task.step(self.network, batch)
         if counts(self.trainer.val_dataloaders, batch_idx, number=dataloader_idx):
             self._meters_of(self.valid_meters[dataloader_idx]).update(output)
+            if self.evaluating is not None and self.evaluating.is_on:
+                self.evaluating.add(self.trainer, output, batch_idx, number=dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Report each split's loss and metrics, before any callback looks at them."""
         for place, meters in zip(self._valid, self.valid_meters, strict=True):
             self._report(place, meters)
+        if self.evaluating is not None and self.evaluating.is_on:
+            self.log_dict(self.evaluating.conclude(self.trainer, self.device))
 
     def test_step(
         self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0
-    ) -> dict[str, Tensor | None]:
+    ) -> dict[str, Any]:
         """Count one batch, if it does count, and hand on its scores and, where it has any, targets."""
         tested = self._tested[dataloader_idx]
         if not tested.is_labelled:
@@ -159,8 +167,12 @@ class Learner(pl.LightningModule):
             return {"scores": tested.task.scores(self.network, batch), "targets": None}
         output = tested.task.step(self.network, batch)
         if counts(self.trainer.test_dataloaders, batch_idx, number=dataloader_idx):
-            self._meters_of(self.test_meters[str(dataloader_idx)]).update(output)
-        return {"scores": output.scores, "targets": output.targets}
+            self.count(output, number=dataloader_idx)
+        return {"scores": output.scores, "targets": output.targets, "output": output}
+
+    def count(self, output: StepOutput, *, number: int) -> None:
+        """Count one batch of the split to test on with this number."""
+        self._meters_of(self.test_meters[str(number)]).update(output)
 
     def on_test_epoch_end(self) -> None:
         """Report each split's loss and metrics."""

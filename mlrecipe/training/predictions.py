@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,11 @@ from torch import Tensor
 
 from mlrecipe.errors import TrainingError
 from mlrecipe.interfaces import Head
+from mlrecipe.runs import kept
 from mlrecipe.training import tagged
+from mlrecipe.training.companions import Companions
+from mlrecipe.training.streams import Stream
+from mlrecipe.training.streams import finished as finished  # noqa: PLC0414  # part of this module
 
 _KINDS: Mapping[str, pa.DataType] = {
     "regression": pa.float32(), "multi_label_classification": pa.list_(pa.string()),
@@ -32,7 +36,8 @@ def schema(problem_type: str, *, outputs: Iterable[str] = ()) -> pa.Schema:
     Of several outputs a struct, column → name; of words with tags a list, a tag for each word. `label` is null
     where a row has none. `probabilities`, for a number the scores, are in the order of the label names in the
     metadata `labels`, a JSON list; where words have tags those of the tags that are predicted, after that of
-    the intent where there is one. The metadata `head` is the whole head, a JSON object.
+    the intent where there is one. The metadata `head` is the whole head, a JSON object, and `split` the split's
+    name. Behind these columns stand some of the tested rows' own.
     """
     kind = _kind(problem_type, outputs)
     return pa.schema(
@@ -87,20 +92,39 @@ def parts(head: Head) -> dict[str, slice]:
 
 
 class Predictions:
-    """An Arrow IPC stream that takes its name once it is whole; rows come in their order."""
+    """An Arrow IPC stream, `<path>.part` until it is whole; its batches come in the order of the rows.
 
-    def __init__(self, path: Path, head: Head) -> None:
-        self.rows = 0
+    Each is in the file before the next is made: what was written stays, whatever ends the process.
+    """
+
+    def __init__(
+        self, path: Path, head: Head, *, split: str = "", beside: Companions | None = None,
+        batches: int = 0,
+    ) -> None:  # fmt: skip
+        """Write the predictions of a split.
+
+        Args:
+            path: where they are once they are whole.
+            head: of the model.
+            split: its name.
+            beside: columns of its rows that stand beside them.
+            batches: so many that are there already stay.
+        """
         self._path = path
-        self._part = path.with_name(f".{path.name}.part")
         self._head = head
+        self._beside = beside
+        self._batches = batches
         columns = schema(head.problem_type, outputs=head.outputs)
-        facts = {"labels": json.dumps(list(head.labels)), "head": json.dumps(asdict(head))}
+        for field in beside.fields if beside is not None else ():
+            columns = columns.append(field)
+        facts = {
+            "labels": json.dumps(list(head.labels)), "head": json.dumps(asdict(head)),
+            "split": split,
+        }  # fmt: skip
         self._schema = columns.with_metadata(facts)
 
     def __enter__(self) -> Predictions:
-        self._file = self._part.open("wb")
-        self._stream = pa.ipc.new_stream(self._file, self._schema)
+        self._stream = Stream(unfinished(self._path), self._schema, batches=self._batches)
         return self
 
     def __exit__(
@@ -109,12 +133,9 @@ class Predictions:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stream.close()
-        self._file.close()
+        self._stream.close(is_whole=error is None)
         if error is None:
-            os.replace(self._part, self._path)
-        else:
-            self._part.unlink(missing_ok=True)
+            os.replace(unfinished(self._path), self._path)
 
     def add(self, scores: Tensor, targets: Tensor | None, *, rows: NDArray[np.int64]) -> None:
         """Write rows with their numbers, (rows,), and what `StepOutput` has of them; no targets: no labels."""
@@ -128,9 +149,9 @@ class Predictions:
             else given(self._head, targets.cpu().numpy()),
             predicted,
             probabilities(self._head, values),
+            *(self._beside.of(rows) if self._beside is not None else ()),
         ]  # fmt: skip
-        self._stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self.rows += len(rows)
+        self._stream.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
 
 def _kind(problem_type: str, outputs: Iterable[str]) -> pa.DataType:
@@ -156,9 +177,14 @@ def _structs(ids: NDArray[Any], head: Head) -> pa.Array:
     return pa.StructArray.from_arrays(columns, names=list(head.outputs))
 
 
+def unfinished(path: Path) -> Path:
+    """Where predictions are until they are whole."""
+    return path.with_name(f"{path.name}{kept.PART}")
+
+
 def part(path: Path, rank: int) -> Path:
     """Where a process of several keeps its predictions until all are there."""
-    return path.with_name(f".{path.name}.{rank}")
+    return path.with_name(f"{path.name}.{rank}")
 
 
 def merge(path: Path, *, world_size: int, rows: int) -> None:
@@ -170,19 +196,19 @@ def merge(path: Path, *, world_size: int, rows: int) -> None:
         TrainingError: a row is missing, or there twice.
     """
     parts = [part(path, rank) for rank in range(world_size)]
-    fresh = path.with_name(f".{path.name}.part")
+    fresh = path.with_name(f".{path.name}.new")
     with ExitStack() as stack:
         streams = [stack.enter_context(pa.ipc.open_stream(stack.enter_context(pa.memory_map(str(p)))))
                    for p in parts]  # fmt: skip
-        with pa.ipc.new_stream(str(fresh), streams[0].schema) as whole:
-            done = 0
+        done = 0
+        with closing(Stream(fresh, streams[0].schema)) as whole:
             for batch in _in_turn(streams):
                 numbers = batch.column("row").to_numpy()
                 if not np.array_equal(numbers, np.arange(done, done + len(numbers))):
                     raise TrainingError(
                         f"predictions of rows after {done} are missing or there twice"
                     )
-                whole.write_batch(batch)
+                whole.write(batch)
                 done += len(numbers)
     if done != rows:
         raise TrainingError(f"there are predictions of {done} rows instead of {rows}")

@@ -56,8 +56,12 @@ def revealed(spec: TrainSpec, folder: Path) -> TrainSpec:
     )  # fmt: skip
 
 
-def prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> Plan:
+def prepare(
+    task: Task, spec: TrainSpec, data: Mapping[str, Dataset], *, is_evaluated: bool = False
+) -> Plan:
     """The head, the encoded splits and the rows of an epoch.
+
+    `is_evaluated`: evaluation nodes have metrics too, and what is watched is checked once these are known.
 
     Raises:
         DataError: data and task do not fit each other; `key` is the recipe's own.
@@ -66,7 +70,8 @@ def prepare(task: Task, spec: TrainSpec, data: Mapping[str, Dataset]) -> Plan:
     with keyed("task"):
         head = task.head(used)
         names = metric_names(task.meters(head), spec.valid_split)
-        check_monitor(spec.monitor, names, key="train.monitor", valid_split=spec.valid_split)
+        if not is_evaluated:
+            check_monitor(spec.monitor, names, key="train.monitor", valid_split=spec.valid_split)
         encoded = {name: task.encode(rows, head, split=name) for name, rows in used.items()}
     train = spec.train_split
     drawing = make_drawing(spec, task, encoded[train], used[train])

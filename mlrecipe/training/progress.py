@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -29,6 +29,9 @@ class TrainProgress(pl.Callback):
         self.rows_seen = 0
         self.fill = fill
         """Counts the tokens, where somebody does."""
+
+        self.hidden: Collection[str] = ()
+        """Metrics that are not told of: they are many."""
 
         self._valid = tuple(valid)
         self._values: dict[str, float] = {}
@@ -98,7 +101,8 @@ class TrainProgress(pl.Callback):
         """The epoch's metrics, with its mean loss per row."""
         mean: Any = pl_module.train_loss
         starts = tuple(f"{place}/" for place in self._valid)
-        metrics = {k: v for k, v in metrics_of(trainer).items() if k.startswith(starts)}
+        metrics = {k: v for k, v in metrics_of(trainer).items()
+                   if k.startswith(starts) and k not in self.hidden}  # fmt: skip
         metrics = {"train/loss": float(mean.compute()), **metrics}
         mean.reset()
         return metrics
@@ -127,15 +131,16 @@ class TestProgress(pl.Callback):
 
     def __init__(self, *, rows: int) -> None:
         self._rows = rows
-        self._done = 0
+        self.done = 0
+        """Rows that are tested."""
 
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
         batch_idx: int, dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
         """Tell of the batch."""
-        self._done += len(outputs["scores"])
-        events.emit(events.Progress(self._done, self._rows, "rows"))
+        self.done += len(outputs["scores"])
+        events.emit(events.Progress(self.done, self._rows, "rows"))
 
 
 def _loss(outputs: Any) -> float:

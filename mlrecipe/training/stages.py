@@ -16,6 +16,7 @@ from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.own import is_module
 from mlrecipe.runs import card, manifest
+from mlrecipe.runs.kept import kept_rows
 from mlrecipe.runs.run import Run, create
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
@@ -31,9 +32,10 @@ from mlrecipe.training.conduct import (
 from mlrecipe.training.devices import distributed
 from mlrecipe.training.devices.job import Order
 from mlrecipe.training.fit import FitReport
-from mlrecipe.training.keeping import takeup
+from mlrecipe.training.keeping import takeup, tested
 from mlrecipe.training.signals import Stop
 from mlrecipe.training.test import TestReport
+from mlrecipe.training.tracking import adding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def train(
     seed = recipe.seed if recipe.train.seed is None else recipe.train.seed
     with takeup.advising(run, request), _ending(run, request), blaming("training", request):
         if resumed is None:
-            describe(run, request, records, [recipe.train.data])
+            describe(run, request, records, [recipe.train.data], store.memo)
         options = {"state": str(state)} if state is not None else {}
         with distributed.stage(lambda: order_of("train", run, request, records, **options)):
             report = learn(seed=seed, folder=run.folder, state=state, stop=stop)
@@ -116,10 +118,12 @@ def test(
     *,
     parent: Run,
     checkpoint: str | None = None,
+    resumed: Run | None = None,
 ) -> Tested:
     """Test a checkpoint of a train run, in a run directory of its own.
 
-    `checkpoint` is `best`, `last` or None for what the recipe says.
+    `checkpoint` is `best`, `last` or None for what the recipe says. `resumed` is a test run of this very
+    request that was stopped: the rows that it has kept are not tested again.
 
     Raises:
         RequestError: the train run has no such checkpoint, or the data do not fit it.
@@ -137,13 +141,17 @@ def test(
     }  # fmt: skip
     if is_module(request.loaded.values, request.catalog):
         del facts["split"]
-    print_ = stages.test_fingerprint(request, records, parent.id)
-    run = create(
-        request.loaded.project, name=recipe.name, stage="test", recipe=request.name,
-        fingerprint=print_, **called(request, parent), **facts,
-    )  # fmt: skip
-    with _ending(run, request), blaming("testing", request):
-        describe(run, request, records, [name])
+    if resumed is not None:
+        run = resumed.take_up(step=kept_rows(resumed))
+    else:
+        run = create(
+            request.loaded.project, name=recipe.name, stage="test", recipe=request.name,
+            fingerprint=stages.test_fingerprint(request, records, parent.id),
+            **called(request, parent), **facts,
+        )  # fmt: skip
+    with takeup.advising_test(run, request), _ending(run, request), blaming("testing", request):
+        if resumed is None:
+            describe(run, request, records, [name], store.memo)
         with distributed.stage(
             lambda: order_of("test", run, request, records, checkpoint=str(weights))
         ):
@@ -153,7 +161,9 @@ def test(
     done = run.finish(
         "finished", rows=report.rows, seconds=round(report.seconds, 3), **_splits(report)
     )
+    tested.forget(run.folder)
     _describe(parent)
+    adding.add(done, recipe.train.loggers, parent=parent)
     return Tested(run=done, report=report)
 
 

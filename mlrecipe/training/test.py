@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 from datasets import Dataset
 from torch import nn
 
@@ -22,13 +20,13 @@ from mlrecipe.reporting import report as reporting
 from mlrecipe.reporting.examples import words_of
 from mlrecipe.training import trainer as trainers
 from mlrecipe.training.checks import check_trainer
+from mlrecipe.training.companions import companions
 from mlrecipe.training.data import test_loader
 from mlrecipe.training.devices import precision
-from mlrecipe.training.devices.dealing import Dealt
 from mlrecipe.training.frozen import layers as frozen
 from mlrecipe.training.keeping.checkpoints import metrics_of, read_record
+from mlrecipe.training.keeping.tested import Keep, Kept
 from mlrecipe.training.module import Learner
-from mlrecipe.training.predictions import Predictions, merge, part
 from mlrecipe.training.preparing import keyed
 from mlrecipe.training.progress import TestProgress
 from mlrecipe.training.sets import TestSet, test_sets, unlabelled
@@ -53,8 +51,8 @@ class TestReport:
     """Wall-clock time, loading of the model left out."""
 
     predictions: Mapping[str, Path]
-    """Split → Arrow stream with row, label, prediction and probabilities; none for a module of the user's
-    own."""
+    """Split → Arrow stream with row, label, prediction, probabilities and columns of its rows; none for a
+    module of the user's own."""
 
     splits: Mapping[str, int] = field(default_factory=dict)
     """Split → its rows, in the recipe's order."""
@@ -80,9 +78,12 @@ def test(
     holds arguments of Lightning's Trainer. Several processes take the batches in turn; the first puts
     together what they give. `derive` keeps the outputs of a frozen encoder.
 
+    Each batch is in the folder as soon as it is tested. Where an equal test was stopped there, this one goes on
+    with it, to the same metrics and predictions; `keeping.tested.forget` removes what that needs.
+
     Raises:
         DataError: a split is missing or does not fit the checkpoint; `key` is the recipe's own.
-        TrainingError: there is no checkpoint, or it is damaged.
+        TrainingError: there is no checkpoint, or it is damaged; or the folder has what another test left.
     """
     check_trainer(trainer or {}, trainers.TRAINER_ARGUMENTS)
     head = read_record(checkpoint).head
@@ -96,9 +97,13 @@ def test(
         sets, kept = _kept(sets, task, model, network, derive)
         learner = Learner(task=task, head=head, network=network, tested=sets)
         rows = {each.split: len(each.rows) for each in sets}
-        keep = _Keep([folder / each.file for each in sets], head)
+        keep = Keep(
+            [_to_keep(each, data[each.split], folder, head, spec) for each in sets], head,
+            checkpoint=checkpoint, batch_size=spec.batch_size,
+        )  # fmt: skip
+        progress = TestProgress(rows=sum(rows.values()))
         lightning = trainers.make_trainer(
-            folder=folder, loggers=[], callbacks=[TestProgress(rows=sum(rows.values())), keep],
+            folder=folder, loggers=[], callbacks=[progress, keep],
             **trainers.test_arguments(trainer or {}),
         )  # fmt: skip
         precision.use_kept(lightning, trainer or {}, checkpoint.parents[1])
@@ -109,7 +114,12 @@ def test(
         if kept is not None:
             kept.settle(lightning, network, pays=True)
         ranks = {"rank": lightning.global_rank, "world_size": lightning.world_size}
-        loaders = [test_loader(each.task, spec, each.rows, **ranks) for each in sets]
+        keep.take_up(**ranks)
+        progress.done = keep.rows
+        loaders = [
+            test_loader(each.task, spec, each.rows, start=start, **ranks)
+            for each, start in zip(sets, keep.starts, strict=True)
+        ]
         trainers.run(lambda: lightning.test(learner, loaders, verbose=False))
     report = TestReport(
         metrics=_ordered(metrics_of(lightning), sets), rows=sum(rows.values()),
@@ -127,6 +137,14 @@ def test(
 test.__test__ = False  # type: ignore[attr-defined]  # not a test for pytest
 
 
+def _to_keep(each: TestSet, rows: Dataset, folder: Path, head: Head, spec: TestSpec) -> Kept:
+    """What is to be kept of a split; `rows` are its own, not encoded."""
+    return Kept(
+        path=folder / each.file, split=each.split, rows=len(rows),
+        beside=companions(rows, head, keep=spec.keep),
+    )  # fmt: skip
+
+
 def _kept(
     sets: list[TestSet], task: Task, model: Model, network: nn.Module,
     derive: frozen.Derive | None,
@@ -140,53 +158,6 @@ def _kept(
         replace(each, task=kept.task, rows=kept.encoded[each.split]) if each.is_labelled else each
         for each in sets
     ], kept
-
-
-class _Keep(pl.Callback):
-    """Writes each batch's predictions: a file of each split and process, then the first puts them together."""
-
-    def __init__(self, paths: Sequence[Path], head: Head) -> None:
-        self._paths = list(paths)
-        self._head = head
-        self._open = ExitStack()
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        is_alone = trainer.world_size == 1
-        self._predictions = [
-            self._open.enter_context(
-                Predictions(path if is_alone else part(path, trainer.global_rank), self._head)
-            )
-            for path in self._paths
-        ]
-
-    def on_test_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any,
-        batch_idx: int, dataloader_idx: int = 0,
-    ) -> None:  # fmt: skip
-        rows = _batches(trainer)[dataloader_idx].rows(batch_idx)
-        if len(rows):
-            self._predictions[dataloader_idx].add(outputs["scores"], outputs["targets"], rows=rows)
-
-    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._open.close()
-        trainer.strategy.barrier("predictions")
-        if trainer.world_size > 1 and trainer.is_global_zero:
-            for path, batches in zip(self._paths, _batches(trainer), strict=True):
-                merge(path, world_size=trainer.world_size, rows=len(batches.all_rows))
-        trainer.strategy.barrier("merged")
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        self._open.__exit__(type(exception), exception, exception.__traceback__)
-
-
-def _batches(trainer: pl.Trainer) -> list[Dealt]:
-    """Those of each split."""
-    loaders: Any = trainer.test_dataloaders
-    found = [loader.sampler for loader in loaders]
-    assert all(isinstance(sampler, Dealt) for sampler in found)  # `test` made them
-    return found
 
 
 def _ordered(metrics: Mapping[str, float], sets: Sequence[TestSet]) -> dict[str, float]:

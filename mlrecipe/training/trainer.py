@@ -17,13 +17,18 @@ from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers.logger import Logger
 
-from mlrecipe.errors import DataError, TrainingError
+from mlrecipe.errors import DataError
 from mlrecipe.recipe.schema import Component, TrainSpec
 from mlrecipe.training.checks import check_monitor, limited, resolve_mode
 from mlrecipe.training.devices import parts, precision
 from mlrecipe.training.devices.distributed import launch_with
+from mlrecipe.training.keeping.checkpoints import Checkpoints
 from mlrecipe.training.keeping.logs import Log
+from mlrecipe.training.making import given, make
 from mlrecipe.training.optimization import Components
+from mlrecipe.training.tracking.guarded import Guarded
+from mlrecipe.training.tracking.loggers import make_logger
+from mlrecipe.training.tracking.tracking import Tracking
 from mlrecipe.training.validations import Validations
 
 TRAINER_ARGUMENTS = tuple(inspect.signature(pl.Trainer.__init__).parameters)[1:]
@@ -49,7 +54,7 @@ def make_trainer(
     """
     own: dict[str, Any] = {
         "default_root_dir": folder,
-        "callbacks": list(callbacks),
+        "callbacks": [*_trackings(loggers, callbacks, folder), *callbacks],
         "logger": list(loggers) or False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
@@ -58,8 +63,8 @@ def make_trainer(
         "use_distributed_sampler": False,
     }
     try:
-        given = parts.made(profiled(precision.named(arguments), folder))
-        trainer = pl.Trainer(**{"log_every_n_steps": _LOG_EVERY, **given, **own})
+        asked = parts.made(profiled(precision.named(arguments), folder))
+        trainer = pl.Trainer(**{"log_every_n_steps": _LOG_EVERY, **asked, **own})
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         message = f"Lightning's Trainer refuses its arguments: {error}"
         raise DataError(message, key="train.trainer") from error
@@ -131,14 +136,14 @@ def make_callbacks(
 
 
 def make_loggers(spec: TrainSpec, components: Components, *, folder: Path) -> list[Logger]:
-    """A CSV log, `logs/metrics.csv`, and the recipe's loggers.
+    """A CSV log, `logs/metrics.csv`, and the recipe's loggers, none of which stops a training.
 
     Raises:
-        TrainingError: a logger's own package is not installed.
+        TrainingError: a logger's own package is not installed, or it cannot be made.
         DataError: a logger does not take its parameters.
     """
     others = [
-        _make_logger(component, components, key=f"train.loggers.{name}", folder=folder)
+        make_logger(name, component, components, folder=folder)
         for name, component in spec.loggers.items()
     ]
     return [Log(folder), *others]
@@ -179,7 +184,7 @@ def _make_callback(
     names: Sequence[str] | None,
 ) -> pl.Callback:  # fmt: skip
     kind = components("callback", component)
-    params = _given(component)
+    params = given(component)
     if isinstance(kind, type) and issubclass(kind, EarlyStopping):
         params = {"monitor": spec.monitor} | params
         if names is not None:
@@ -196,31 +201,18 @@ def _make_callback(
             check_monitor(
                 params["monitor"], names, key=f"{key}.monitor", valid_split=spec.valid_split
             )
-    made: pl.Callback = _call(kind, component.use, params, key=key)
+    made: pl.Callback = make(kind, component.use, params, key=key)
     return made
 
 
-def _make_logger(component: Component, components: Components, *, key: str, folder: Path) -> Logger:
-    params = _given(component)
-    try:
-        kind = components("logger", component)
-        if "save_dir" in inspect.signature(kind).parameters:
-            params = {"save_dir": folder} | params
-        made: Logger = _call(kind, component.use, params, key=key)
-    except ImportError as error:
-        first = str(error).partition("\n")[0]
-        message = f"{component.use} needs a package that is not installed: {first}"
-        raise TrainingError(message, key=key) from error
-    return made
-
-
-def _given(component: Component) -> dict[str, Any]:
-    """The parameters that have a value: None stands for what mlrecipe knows better."""
-    return {name: value for name, value in component.params.items() if value is not None}
-
-
-def _call(kind: Callable[..., Any], name: str, params: Mapping[str, Any], *, key: str) -> Any:
-    try:
-        return kind(**params)
-    except (TypeError, ValueError, MisconfigurationException) as error:
-        raise DataError(f"{name} refuses its parameters: {error}", key=key) from error
+def _trackings(
+    loggers: Sequence[Logger], callbacks: Sequence[pl.Callback], folder: Path
+) -> list[pl.Callback]:
+    """What tells the recipe's loggers of recipe and final metrics, where there are any."""
+    trackers = {each.table: each for each in loggers if isinstance(each, Guarded)}
+    kept = next((each for each in callbacks if isinstance(each, Checkpoints)), None)
+    if not trackers or kept is None:
+        return []
+    return [Tracking(
+        trackers, folder=folder, best=lambda: (kept.best_metrics, kept.best_step or 0)
+    )]  # fmt: skip

@@ -82,7 +82,7 @@ def test_glue_35_every_run_leaves_results_recipe_versions_card_and_logs(demo: Wo
     card = (train / "model-card.md").read_text()
     assert card.startswith("---\nlibrary_name: transformers\n")
     assert f"`{test.name}`" in card  # the test has added what it found
-    assert list(train.glob("tensorboard/**/events.out.tfevents.*"))
+    assert list(train.glob("logs/tensorboard/events.out.tfevents.*"))
     for log in (train / "logs" / "metrics.csv", train / "own" / "version_0" / "metrics.csv"):
         with log.open() as file:
             assert {"train/loss", "valid/accuracy"} <= set(next(csv.reader(file)))

@@ -46,7 +46,16 @@ def test_runs_are_listed_newest_first_with_the_metric_that_counts(cli: Cli, work
     lines = cli("runs", "list").out.splitlines()
 
     assert [line.split()[0] for line in lines[1:]] == [third.id, second.id, first.id]
-    assert lines[1].split()[1:] == ["train", "other.toml", "failed", "now", "final,", "v2"]
+    assert lines[1].split()[1:] == [
+        "train",
+        "other.toml",
+        "failed",
+        "0.0",
+        "s",
+        "now",
+        "final,",
+        "v2",
+    ]
     assert lines[2].split()[1:6] == ["test", "small.toml", "finished", "test/f1", "0.5000"]
     assert lines[3].split()[1:6] == ["train", "small.toml", "finished", "valid/f1", "0.6250"]
 

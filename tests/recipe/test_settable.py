@@ -159,5 +159,5 @@ def test_tables_come_in_the_order_of_the_schema(work, keys):
     assert found == [
         (), ("nodes", "first"), ("nodes", "second"), ("nodes", "sum"), ("nodes", "scaled"),
         ("data",), ("model",), ("task",), ("train",), ("train", "optimizer"), ("train", "scheduler"),
-        ("train", "trainer"), ("train", "callbacks", "stop"), ("test",), ("run",),
+        ("train", "trainer"), ("train", "callbacks", "stop"), ("test",), ("evaluate",), ("run",),
     ]  # fmt: skip

@@ -19,7 +19,8 @@ from tests.training.tiny import LABELS, components, make_spec, make_splits
 
 # A server that has imported everything once: processes then start in no time.
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
+PRELOAD = [__name__, "tests.training.stopped"]
+_context.set_forkserver_preload(PRELOAD)
 
 SETTINGS: dict[str, Any] = {
     "epochs": 3, "batch_size": 8, "device_batch_size": 4, "validate_every": 4, "resume_every": 3,

@@ -171,3 +171,36 @@ def test_the_checks_import_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+JUDGES = {
+    "nodes": {
+        "hits": {"use": "top-rows", "inputs": ["predictions"]},
+        "since": {"use": "top-rows", "inputs": ["validation"]},
+    }
+}
+
+
+def test_experiment_27_a_metric_of_an_evaluation_node_may_be_watched():
+    """Whatever its name is: that is known once the node has run. A node that no validation has is told."""
+    task = {"use": "text-classification", "metrics": ["accuracy"]}
+    stop = {"use": "EarlyStopping", "monitor": "valid/hits/a/b"}
+
+    fine = found(
+        train={"monitor": "valid/hits/share", "callbacks": {"stop": stop}},
+        task=task,
+        evaluate=JUDGES,
+    )
+    wrong = found(train={"monitor": "valid/since/share"}, task=task, evaluate=JUDGES)
+    left_out = found(
+        train={"monitor": "valid/hits/share"}, task=task, evaluate={**JUDGES, "validation": []}
+    )
+    other = found(
+        train={"monitor": "dev/hits/share", "valid_split": ["dev", "more"]},
+        task=task,
+        evaluate=JUDGES,
+    )
+
+    assert fine == other == {}
+    assert "its input 'validation' is not there" in wrong["train.monitor"]
+    assert "`evaluate.validation` does not name it" in left_out["train.monitor"]

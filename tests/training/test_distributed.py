@@ -50,6 +50,12 @@ def noted(rows):
     return rows
 
 
+@mlrecipe.op("tallied")
+def tallied(predictions):
+    rows = predictions.column("row")
+    return {"rows": len(rows), "distinct": len(set(rows))}
+
+
 @mlrecipe.callback("mishap")
 class Mishap(pl.Callback):
     def __init__(self, *, rank: int = 1):
@@ -58,7 +64,7 @@ class Mishap(pl.Callback):
     def on_train_batch_end(self, trainer, *args):
         print("something a library says")
         if trainer.global_step == 2 and trainer.global_rank == self.rank:
-            raise ValueError("it broke")  # line 24
+            raise ValueError("it broke")  # line 30
 """
 SEEN = """\
 
@@ -116,6 +122,10 @@ use = "seen"
 
 [test]
 batch_size = 7
+
+[evaluate.nodes.tallied]
+use = "tallied"
+inputs = ["predictions"]
 """
 HEAD = Head(problem_type="single_label_classification", labels=("no", "yes"))
 ONE = ["--set", "train.trainer.devices=1", "--set", "train.trainer.strategy=auto"]
@@ -190,6 +200,23 @@ def test_experiment_28_the_log_has_no_row_twice(job: Path) -> None:
             assert bool(value) == bool(theirs[name])
             if value:
                 assert float(value) == pytest.approx(float(theirs[name]), abs=1e-5), name
+
+
+def test_experiment_28_two_processes_validate_into_one_file(job: Path) -> None:
+    """Each row of the split once, in order, and as one process has them; all know the metrics over it."""
+    runs = [run_of(folder, "train") for folder in (job / "both", job)]
+    both, one = (predictions_of(run / "validations" / "step-14") for run in runs)
+
+    assert both["row"].to_pylist() == list(range(15))
+    assert both.schema == one.schema
+    for name in ("row", "label", "text"):
+        assert both[name].to_pylist() == one[name].to_pylist()
+    for ours, theirs in zip(both["probabilities"], one["probabilities"], strict=True):
+        assert ours.as_py() == pytest.approx(theirs.as_py(), abs=1e-4)
+    for run in runs:
+        metrics = read(run / "metrics.json")
+        assert (metrics["valid/tallied/rows"], metrics["valid/tallied/distinct"]) == (15, 15)
+        assert len(list((run / "validations" / "step-14").iterdir())) == 1
 
 
 def test_training_24_two_processes_see_each_row_once_an_epoch(job: Path) -> None:
@@ -276,7 +303,7 @@ def test_a_process_that_fails_ends_all_with_one_message(
     assert code == 1
     assert out == ""
     assert said.count("it broke") == 1
-    assert "error: process 1 failed: training failed at own.py:24: ValueError: it broke" in said
+    assert "error: process 1 failed: training failed at own.py:30: ValueError: it broke" in said
     assert "Traceback" not in said
     assert said.count("something a library says") == 2  # the first process's two steps
     assert read(run_of(tmp_path, "train") / "run.json")["status"] == "failed"
@@ -501,3 +528,55 @@ def test_a_killed_process_ends_the_others(tmp_path: Path, monkeypatch: pytest.Mo
         in done.stderr
     )
     assert read(run_of(tmp_path, "train") / "run.json")["status"] == "failed"
+
+
+DEADLY = """\
+
+
+import os
+
+import torchmetrics
+
+
+class Deadly(torchmetrics.MeanMetric):
+    def update(self, scores, targets):
+        super().update(float(len(targets)))
+        order = Path(__file__).with_name("kill")
+        if order.exists() and self._update_count == 2 and os.environ["LOCAL_RANK"] == "1":
+            os.kill(os.getpid(), 9)
+
+
+@mlrecipe.metric("deadly")
+def deadly(head):
+    return Deadly()
+"""
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_experiment_39_a_test_of_two_processes_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is killed; the rows of both stay, and the end is that of a test that was not stopped."""
+    make_project(tmp_path)
+    (tmp_path / "own.py").write_text(OWN + SEEN + DEADLY)
+    recipe = tmp_path / "two.toml"
+    recipe.write_text(recipe.read_text().replace('"auroc"]', '"auroc", "deadly"]'))
+    monkeypatch.chdir(tmp_path)
+    assert command(["run", "two.toml"]) == 0
+    whole = run_of(tmp_path, "test")
+    (tmp_path / "kill").touch()
+
+    stopped = command(["test", "two.toml"])
+    said = capsys.readouterr().err
+    (tmp_path / "kill").unlink()
+    again = command(["test", "two.toml", "--resume"])
+
+    assert (stopped, again) == (1, 0)
+    assert "process 1 ended by signal SIGKILL" in said
+    assert "rows are kept; to test the others: mlrecipe test two.toml --resume" in said
+    assert "rows of it are tested already" in capsys.readouterr().err
+    (run,) = (path for path in tmp_path.glob("runs/*-test-*") if path != whole)
+    for name in ("predictions.arrow", "metrics.json", "report.json"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    assert [path.name for path in run.glob("predictions*")] == ["predictions.arrow"]

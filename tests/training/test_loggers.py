@@ -76,7 +76,7 @@ def test_tensorboard_writes_into_the_run(tiny: Path, run: Path) -> None:
     """Its file is there beside the CSV log."""
     train(tiny, run, loggers={"board": Component(use="TensorBoardLogger")})
 
-    assert list(run.glob("tensorboard/**/events.out.tfevents.*"))
+    assert list(run.glob("logs/tensorboard/events.out.tfevents.*"))
     assert (run / "logs" / "metrics.csv").is_file()
 
 

@@ -266,5 +266,6 @@ def _with_entry(all_: Summary, name: str, entry: Summary) -> Summary:
         rows={**all_.rows, **prefixed(entry.rows)},
         schema={**all_.schema, name: told, **prefixed(entry.schema)},
         labels={**all_.labels, **labels},
+        statistics={**all_.statistics, **prefixed(entry.statistics)},
         sample={**all_.sample, **prefixed(entry.sample)},
     )

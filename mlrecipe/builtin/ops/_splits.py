@@ -12,18 +12,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
 
-    Data: TypeAlias = DatasetDict | Dataset
-    D = TypeVar("D", bound="DatasetDict | Dataset")
+    from mlrecipe.recorder import Recorder
+
+    Data: TypeAlias = DatasetDict | Dataset | Recorder
+    D = TypeVar("D", bound="DatasetDict | Dataset | Recorder")
 
 BATCH = 10_000
 """Rows that are looked at together."""
 
 
 def splits_of(data: Data) -> dict[str, Dataset]:
-    """Name → split; a plain `Dataset` is the one split `""`.
+    """Name → split; a plain `Dataset` is the one split `""`, and so are the rows of a recorder.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is none of these.
     """
     from datasets import Dataset, DatasetDict
 
@@ -31,6 +33,8 @@ def splits_of(data: Data) -> dict[str, Dataset]:
         return {"": data}
     if isinstance(data, DatasetDict):
         return dict(data)
+    if hasattr(data, "statistics"):
+        return {"": Dataset(data.table.replace_schema_metadata(None))}
     raise DataError(
         f"expected a data set with splits, got {type(data).__name__}",
         key="inputs",
@@ -39,11 +43,19 @@ def splits_of(data: Data) -> dict[str, Dataset]:
 
 
 def like(data: D, splits: Mapping[str, Dataset]) -> D:
-    """What `data` was: a `DatasetDict` of the splits, or the one `Dataset`."""
+    """What `data` was: a `DatasetDict` of the splits, the one `Dataset`, or a recorder of its rows.
+
+    The statistics of a recorder stay behind: they are of the rows as they were.
+    """
     from datasets import DatasetDict
 
     if isinstance(data, Mapping):
         return cast("D", DatasetDict(splits))
+    if hasattr(data, "statistics"):
+        from mlrecipe.recorder.recorder import Recorder
+
+        rows = splits[""].with_format("arrow")[:]
+        return cast("D", Recorder(rows.replace_schema_metadata(data.table.schema.metadata)))
     return cast("D", splits[""])
 
 

@@ -1,1 +1,1 @@
-"""Pages: what commands write as HTML, each one file that needs nothing else."""
+"""Pages that commands write of what they found, each one file that needs nothing else."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlrecipe.cli import render, statistics
-from mlrecipe.cli.pages import html, svg
-from mlrecipe.cli.pages.html import Markup
+from mlrecipe.pages import html, svg
+from mlrecipe.pages.html import Markup
 
 _MOST_BARS = 40
 
@@ -95,6 +95,9 @@ def _data(
     if schema := summary.get("schema"):
         yield html.heading("columns")
         yield html.table(("column", "type"), list(schema.items()))
+    if found := summary.get("statistics"):
+        yield html.heading("statistics")
+        yield html.table(("statistic", "value"), [(name, _cell(x)) for name, x in found.items()])
     for column, splits in (summary.get("labels") or {}).items():
         yield html.heading(f"values in {column}")
         yield html.plots(svg.bars(split or "data", counts) for split, counts in splits.items())

@@ -101,5 +101,8 @@ class SortedBatches(Base):
         return len(range(0, len(self._rows), self._size))
 
     def __iter__(self) -> Iterator[Indices]:
-        for start in range(0, len(self._rows), self._size):
-            yield self._rows[start : start + self._size]
+        yield from (self.rows(step) for step in range(len(self)))
+
+    def rows(self, step: int) -> Indices:
+        """Numbers of the rows of a batch."""
+        return self._rows[step * self._size : (step + 1) * self._size]

@@ -20,14 +20,17 @@ class Dealt(Base):
     each. Who has no batch left in the last step takes one row again, which does not count.
     """
 
-    def __init__(self, batches: Base, *, rank: int = 0, world_size: int = 1) -> None:
-        """Deal out `batches`, of which there is at least one."""
+    def __init__(
+        self, batches: Base, *, rank: int = 0, world_size: int = 1, start: int = 0
+    ) -> None:
+        """Deal out `batches`, of which there is at least one; `start` steps are left out at the beginning."""
         self._batches = list(batches)
         self._rank = rank
         self._world_size = world_size
+        self._start = start
 
     def __len__(self) -> int:
-        return len(range(0, len(self._batches), self._world_size))
+        return len(range(0, len(self._batches), self._world_size)) - self._start
 
     def __iter__(self) -> Iterator[Indices]:
         for step in range(len(self)):
@@ -41,7 +44,7 @@ class Dealt(Base):
 
     def number(self, step: int) -> int | None:
         """Which of all batches this process takes in its step; None for a row that does not count."""
-        number = step * self._world_size + self._rank
+        number = (self._start + step) * self._world_size + self._rank
         return number if number < len(self._batches) else None
 
     def rows(self, step: int) -> Indices:

@@ -1,4 +1,4 @@
-"""The CSV log that every training writes, and loggers that go on where they were."""
+"""The CSV log that every training writes, and that goes on where it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,6 @@ from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning import loggers
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
-from pytorch_lightning.loggers.logger import Logger
-
-from mlrecipe.recipe.schema import Component
 
 _FLUSH_EVERY = 10
 
@@ -95,34 +91,3 @@ class _Writer(ExperimentWriter):
         count = self.count
         self.rewrite(self.rows())
         self.count = count
-
-
-def ids_of(made: Mapping[str, Logger]) -> dict[str, dict[str, Any]]:
-    """What each of the recipe's loggers, by its name there, must be made with to go on."""
-    return {name: _id_of(logger) for name, logger in made.items()}
-
-
-def continued(
-    wanted: Mapping[str, Component], ids: Mapping[str, Mapping[str, Any]], *, step: int
-) -> dict[str, Component]:
-    """The recipe's loggers such that they go on where they were after so many steps."""
-    found = {}
-    for name, component in wanted.items():
-        more = dict(ids.get(name, {}))
-        if more and component.use == "TensorBoardLogger":
-            more["purge_step"] = step  # what was written later is hidden: it comes again
-        found[name] = replace(component, params={**component.params, **more})
-    return found
-
-
-def _id_of(logger: Logger) -> dict[str, Any]:
-    version = logger.version
-    if isinstance(logger, loggers.MLFlowLogger):
-        return {"run_id": logger.run_id}
-    if version is None:
-        return {}
-    if isinstance(logger, loggers.WandbLogger):
-        return {"id": version, "resume": "allow"}
-    if isinstance(logger, loggers.CometLogger):
-        return {"experiment_key": version}
-    return {"version": version}

@@ -39,6 +39,7 @@ from mlrecipe.training.keeping.restoring import (
     versions,
 )
 from mlrecipe.training.signals import Stop
+from mlrecipe.training.tracking import continuing
 
 _OWN = "mlrecipe"
 """Under this key a state has what Lightning does not know of."""
@@ -103,7 +104,7 @@ class Resume(pl.Callback):
         counters: dict[str, Counter] = {"log": own} if isinstance(own, logs.Log) else {}
         return cls(
             folder / states.FOLDER, stop=stop, every=spec.resume_every, counters=counters,
-            loggers=lambda: logs.ids_of(named),
+            loggers=lambda: continuing.ids_of(named),
         )  # fmt: skip
 
     def fit(
@@ -314,4 +315,4 @@ def continued(spec: TrainSpec, state: Path | None) -> TrainSpec:
     facts = states.read_facts(state) if state is not None else None
     if facts is None:
         return spec
-    return replace(spec, loggers=logs.continued(spec.loggers, facts.loggers, step=facts.step))
+    return replace(spec, loggers=continuing.continued(spec.loggers, facts.loggers, step=facts.step))

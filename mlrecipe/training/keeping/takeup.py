@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlrecipe import events
-from mlrecipe.errors import RequestError, Terminated, TrainingError
+from mlrecipe.errors import MlrecipeError, RequestError, Terminated, TrainingError
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.project import shown
+from mlrecipe.runs.kept import kept_rows
 from mlrecipe.runs.run import Run
 from mlrecipe.training.keeping import restoring, states
 
@@ -56,14 +57,31 @@ def advising(run: Run, request: Request) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def advising_test(run: Run, request: Request) -> Iterator[None]:
+    """When a test does not end well, say how it can go on, if it has kept any rows."""
+    try:
+        yield
+    except RequestError:
+        raise
+    except (KeyboardInterrupt, Terminated, MlrecipeError):
+        if rows := kept_rows(run):
+            what = f"{rows:,} {'row is' if rows == 1 else 'rows are'} kept; to test the others"
+            events.emit(events.Note(f"{what}: {_command('test', run, request)}"))
+        raise
+
+
 def forget(run: Run) -> None:
     """Remove what a finished run had kept: it is several times as large as the model."""
     shutil.rmtree(run.folder / states.FOLDER, ignore_errors=True)
 
 
 def _advice(run: Run, request: Request, state: Path | None) -> str:
-    recipe = shown(request.loaded.project / request.name, here=request.here)
-    command = f"mlrecipe train {shlex.quote(recipe)} --resume --run {shlex.quote(run.id)}"
     facts = states.read_facts(state) if state is not None else None
     place = "the beginning" if facts is None else f"step {facts.step:,}"
-    return f"to go on from {place}: {command}"
+    return f"to go on from {place}: {_command('train', run, request)}"
+
+
+def _command(stage: str, run: Run, request: Request) -> str:
+    recipe = shown(request.loaded.project / request.name, here=request.here)
+    return f"mlrecipe {stage} {shlex.quote(recipe)} --resume --run {shlex.quote(run.id)}"

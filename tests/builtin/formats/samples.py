@@ -375,3 +375,20 @@ def tokenizer(folder: Path) -> Any:
     found.add_tokens(["電影"])
     found.padding_side = "left"
     return found
+
+
+@sample
+def recorder(folder: Path) -> Any:
+    """Rows with lists, images and NaN, of a split and of a head; statistics of every kind."""
+    import numpy as np
+    from PIL import Image
+
+    from mlrecipe import Recorder
+
+    head = {"problem_type": "single_label_classification", "labels": ["no", "yes"]}
+    made = Recorder(head=head, split="test")
+    made.log(row=0, text="é", words=["a", "b"], score=math.nan, drawn=Image.new("RGB", (2, 3)))
+    made.log_batch(row=np.arange(1, 3), score=[0.5, None], more=[{"a": 1}, None])
+    made.set_column("pages", [[Image.new("L", (1, 1), 7)] * 2, [], None])
+    made.record(accuracy=np.float32(0.5), loss=math.nan, kinds={"no": [1, 2]}, where=Path("a/b"))
+    return made

@@ -117,7 +117,14 @@ def spoil(value: Any) -> None:
     elif isinstance(value, Path):
         _spoil_files(value)
     else:
-        for attempt in (_spoil_array, _spoil_tensor, _spoil_frame, _spoil_rows, _spoil_module):
+        for attempt in (
+            _spoil_recorder,
+            _spoil_array,
+            _spoil_tensor,
+            _spoil_frame,
+            _spoil_rows,
+            _spoil_module,
+        ):
             with suppress(ValueError, TypeError, AttributeError, LookupError, NotImplementedError):
                 attempt(value)
 
@@ -126,6 +133,11 @@ def _spoil_files(path: Path) -> None:
     """What a user may not write is refused by the system; its administrator may do anything."""
     for file in [path] if path.is_file() else path.rglob("*.*"):
         assert not file.stat().st_mode & 0o222
+
+
+def _spoil_recorder(value: Any) -> None:
+    value.statistics.clear()
+    value.set_column("row", [9] * len(value))
 
 
 def _spoil_array(value: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlrecipe.cli.pages.html import Markup, text
+from mlrecipe.pages.html import Markup, text
 
 _WIDTH = 430
 _LINE = 22

@@ -1,0 +1,1 @@
+"""Sections: the parts of a report's page, each made of its facts."""
