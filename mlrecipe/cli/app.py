@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import mlrecipe
 from mlrecipe.cli import render
@@ -103,9 +104,15 @@ class _Commands(TyperGroup):
     """Commands whose modules are imported when they are asked for: `prepare` need not pay for `train`."""
 
     table = COMMANDS
+    is_listed = False
+    """Whether the commands are about to be listed: of each its name and what it does are enough."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.table)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self.is_listed = True
+        super().format_help(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.table and not args[0].startswith("-"):
@@ -117,12 +124,21 @@ class _Commands(TyperGroup):
         if name not in self.table:
             return None
         module, _, function = self.table[name].partition(":")
+        if self.is_listed:
+            return TyperCommand(name, help=_about(module, function))
         found = getattr(importlib.import_module(f"mlrecipe.cli.{module}"), function)
         if self.table is COMMANDS and name in GROUPS:
             return _group(name, found)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(name)(expanded(found))
         return typer.main.get_command(alone)
+
+
+def _about(module: str, function: str) -> str:
+    """The first paragraph of a command's docstring, read from the source: importing all would take long."""
+    source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    text = source.partition(f"\ndef {function}(")[2].partition('"""')[2].partition('"""')[0]
+    return " ".join(text.partition("\n\n")[0].split())
 
 
 def _group(name: str, described: Callable[..., None]) -> Any:

@@ -143,7 +143,7 @@ def test_experiment_38_reasons_fit():
     assert "train.trainer_paras.devices" not in found
     assert found["test.trainer_paras"].startswith(OURS)
     assert found["model_config.beams"].startswith(NONE)
-    assert found["eval.pipeline_config.transforms"].startswith(NONE)
+    assert found['eval.pipeline_config.transforms."input:R"'].startswith(NONE)
     assert "secret" in found["meta.WANDB.api_key"]
 
 
