@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mlrecipe.cli.app import COMMANDS
+from mlrecipe.cli.app import COMMANDS, run
 from mlrecipe.recipe.load import load
 from mlrecipe.recipe.schema import Overrides
+from mlrecipe.scaffold.project import create
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -134,3 +135,23 @@ def test_the_recipes_of_the_tutorial_on_names_are_ones(tmp_path: Path) -> None:
         assert f"`{name}`" in page
         (tmp_path / name).write_text(text)
         assert [str(problem) for problem in load(tmp_path / name).problems] == []
+
+
+def test_the_changes_of_the_tutorial_on_evaluation_fit_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new node, and then both lines that it changes: the demo's recipe passes `check`."""
+    create(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/tutorials/evaluate.md").read_text()
+    node, changes = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    recipe = tmp_path / "demo.toml"
+    recipe.write_text(f"{recipe.read_text()}\n{node}")
+
+    assert run(["check", "demo.toml"]) == 0
+
+    for line in re.findall(r"^\w.*", changes, re.MULTILINE):
+        old = re.search(rf"^{line.partition(' ')[0]} = .*", recipe.read_text(), re.MULTILINE)
+        assert old is not None
+        recipe.write_text(recipe.read_text().replace(old[0], line))
+    assert run(["check", "demo.toml"]) == 0

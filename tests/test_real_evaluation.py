@@ -18,6 +18,7 @@ from mlrecipe import Recorder
 from mlrecipe.cli.app import run as command
 from mlrecipe.runs import run as running
 from mlrecipe.runs.run import Run
+from mlrecipe.training.progress import TestProgress
 
 pytestmark = [pytest.mark.real, pytest.mark.heavy, pytest.mark.timeout(900)]
 
@@ -51,11 +52,12 @@ use        = "tokenize"
 inputs     = ["sample"]
 tokenizer  = "${model.checkpoint}"
 text       = "text"
-max_length = 64
+max_length = 48
 
 [model]
-use        = "transformer"
-checkpoint = "${env:CHECKPOINT}"
+use           = "transformer"
+checkpoint    = "${env:CHECKPOINT}"
+freeze_layers = 4
 
 [task]
 use     = "text-classification"
@@ -65,7 +67,7 @@ metrics = ["accuracy", "f1"]
 [train]
 data       = "tokens"
 batch_size = 16
-epochs     = 1
+epochs     = 2
 optimizer  = { use = "AdamW", lr = 2e-4, weight_decay = 0.01 }
 trainer    = { accelerator = "cpu" }
 
@@ -117,11 +119,23 @@ def trained(
 
 def runs_of(folder: Path, stage: str) -> list[Run]:
     """The runs of a stage, oldest first."""
-    return [run for run in reversed(running.every(folder)) if run.facts["stage"] == stage]
+    return [run for run in [*running.every(folder)][::-1] if run.facts["stage"] == stage]
 
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def count_batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that gets an item for each batch that is tested from now on."""
+    done, told = list[int](), TestProgress.on_test_batch_end
+
+    def tell(self: TestProgress, *args: Any, **options: Any) -> None:
+        told(self, *args, **options)
+        done.append(self.done)
+
+    monkeypatch.setattr(TestProgress, "on_test_batch_end", tell)
+    return done
 
 
 def without_times(run: Run, name: str) -> str:
@@ -133,7 +147,7 @@ def without_times(run: Run, name: str) -> str:
     )
 
 
-def test_experiment_37_two_settings_on_real_reviews_are_compared(
+def test_training_43_two_settings_on_real_reviews_are_compared(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A difference, its interval around it, a p-value and a sentence, all of the same 300 rows."""
@@ -143,7 +157,25 @@ def test_experiment_37_two_settings_on_real_reviews_are_compared(
     assert command(["runs", "compare", short.id, long.id, "--json"]) == 0
 
     found = json.loads(capsys.readouterr().out)
-    raise AssertionError(json.dumps(found, indent=1)[:6000])
+    (difference,) = found["differences"]["b"][:1]
+    assert (difference["name"], difference["a"], difference["b"]) == (
+        "nodes.tokens.max_length", 8, 48,
+    )  # fmt: skip
+    tests = [
+        read(running.find(trained, run["test"]).folder / "metrics.json") for run in found["runs"]
+    ]
+    for metric in found["splits"]["test"]:
+        assert metric["rows"] == ROWS
+        for side, metrics in zip("ab", tests, strict=True):
+            assert metric[side] == pytest.approx(metrics[f"test/{metric['metric']}"], abs=1e-6)
+        assert metric["difference"] == pytest.approx(metric["b"] - metric["a"])
+        assert metric["low"] <= metric["difference"] <= metric["high"]
+        assert metric["low"] < metric["high"]
+        assert 0 < metric["p_value"] <= 1
+        assert f"{metric['low']:+.4f} to {metric['high']:+.4f}" in metric["verdict"]
+        assert (metric["better"] is None) == metric["verdict"].startswith(
+            "no difference can be told"
+        )
 
 
 def test_experiment_36_a_replay_on_a_cpu_gives_the_same(
@@ -164,7 +196,7 @@ def test_experiment_36_a_replay_on_a_cpu_gives_the_same(
 
 
 def test_experiment_39_a_killed_test_of_real_reviews_goes_on(
-    trained: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that were done survive `kill -9`; only the others are tested, and all comes out the same."""
     whole = runs_of(trained, "test")[1]
@@ -179,6 +211,7 @@ def test_experiment_39_a_killed_test_of_real_reviews_goes_on(
     assert {path.name for path in killed.folder.glob("predictions*")} == {
         "predictions.arrow.part", "predictions.arrow.state",
     }  # fmt: skip
+    batches = count_batches(monkeypatch)
     capsys.readouterr()
 
     assert command(["test", "imdb.toml", "--resume"]) == 0
@@ -186,6 +219,7 @@ def test_experiment_39_a_killed_test_of_real_reviews_goes_on(
     told = re.search(r"(\d+) rows of it are tested already", capsys.readouterr().err)
     assert told is not None
     assert 140 <= int(told[1]) <= 160
+    assert 20 * len(batches) == ROWS - int(told[1])
     again = running.find(trained, killed.id)
     assert again.status == "finished"
     one, two = (Recorder.read(run.folder / "predictions.arrow").table for run in (whole, again))

@@ -79,7 +79,7 @@ def test_what_a_key_means_is_told_once(cli):
     [
         ("nodes.first", "use inputs count start cache force version shards"),
         ("nodes.first.count", "count"),
-        ("test", "data split batch_size checkpoint suffix"),
+        ("test", "data split batch_size checkpoint suffix keep"),
         ("train.scheduler", "use warmup"),
     ],
 )

@@ -139,7 +139,8 @@ def test_experiment_38_no_key_of_an_evaluation_pipeline_vanishes(pipelines: dict
         if listed & {dotted(leaf[:n]) for n in range(1, len(leaf) + 1)}:
             continue
         less = copy.deepcopy(pipelines)
-        for table in less.values():
+        for each in less.values():
+            table = each
             for key in leaf[2:-1]:
                 table = table[key]
             del table[leaf[-1]]

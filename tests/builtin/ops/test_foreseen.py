@@ -302,12 +302,20 @@ def test_a_mistake_is_foreseen_where_the_op_finds_it(files, op, settings, key):
     assert outcome.errors["n"].key == key.partition("[")[0].partition(".")[0]
 
 
+OF_PREDICTIONS = set(
+    "bleu bootstrap calibration chrf classification-report compare-predictions confident-errors "
+    "confusion-matrix error-clusters export-rows load-predictions merge-predictions "
+    "regression-report rouge slices temperature-scaling threshold-sweep top-rows worst-mistakes".split()
+)
+"""Ops over predictions, whose columns are known once there is a test."""
+
+
 def test_every_marked_parameter_has_a_mistake_here():
     """So that none is marked and then not looked at."""
     catalog = Catalog()
     marked = {
         (op, name)
-        for op in OPS
+        for op in set(OPS) - OF_PREDICTIONS
         for name, parameter in catalog.find("op", op).signature.params.items()
         if has_mark(parameter.kind)
     }
@@ -322,7 +330,7 @@ def has_mark(kind: Kind) -> bool:
 
 def test_every_op_has_a_rule():
     """One that is new is noticed here."""
-    assert set(RULES) == set(OPS)
+    assert set(RULES) == set(OPS) - OF_PREDICTIONS
     assert {name for name in RULES if not name.startswith("load-")} == set(EXACT)
 
 
