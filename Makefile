@@ -39,10 +39,11 @@ demo: $(READY) ## new project, trained and tested from nothing, offline, on a CP
 	cd $(DEMO) && env -u MLRECIPE_STORE HF_HUB_OFFLINE=1 $(abspath $(BIN))/mlrecipe run demo.toml
 	$(BIN)/python tests/tools/check_demo.py $(DEMO) $(DEMO_ACCURACY)
 
-test: $(READY) ## all tests but those marked real or bench
-	$(BIN)/python -m pytest -q -m 'not real and not bench' -n $(WORKERS) --dist loadfile
+test: $(READY) ## all tests but those marked long, real or bench
+	$(BIN)/python -m pytest -q -m 'not long and not real and not bench' -n $(WORKERS) --dist loadfile
 
-test-real: $(READY) ## tests on real data and a real model, where they are
+test-real: $(READY) ## tests that take long, and those on real data and a real model, where they are
+	$(BIN)/python -m pytest -q -m 'long and not real' -n $(WORKERS) --dist loadfile
 	@tests/tools/test_real.sh $(BIN)/python $(GET_MODEL)
 
 test-pythons: ## the light tests on every other Python here, each in a throw-away environment without torch

@@ -125,3 +125,17 @@ def listening(sink: Callable[[Event], None]) -> Iterator[None]:
         yield
     finally:
         _sink.reset(token)
+
+
+@contextmanager
+def passing(change: Callable[[Event], Event | None]) -> Iterator[None]:
+    """Send every event of the block on as `change` gives it; those of which it gives None are not sent."""
+    outer = _sink.get()
+
+    def pass_on(event: Event) -> None:
+        changed = change(event)
+        if changed is not None and outer is not None:
+            outer(changed)
+
+    with listening(pass_on):
+        yield

@@ -78,6 +78,7 @@ def predictions(project: Path, run: dict[str, Any]) -> dict[str, pa.Table]:
     return {path.name: pa.ipc.open_stream(path).read_all() for path in files}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", MEASURED)
 def test_glue_40_each_task_is_learned_and_measured(
     runs: dict[str, list[dict[str, Any]]], task: str

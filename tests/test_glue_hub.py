@@ -33,6 +33,7 @@ def repository(root: Path, scratch: Path) -> dict[str, bytes | str]:
     return {**files, "README.md": "---\nconfigs:\n" + "\n".join(configs) + "\n---\n"}
 
 
+@pytest.mark.long
 def test_the_hub_gives_the_same_data_as_the_files(tmp_path: Path) -> None:
     """To the last byte of what is stored, at a commit that the lock file names."""
     work = Work(tmp_path / "project")

@@ -63,6 +63,7 @@ def rows(positive, negative):
     return {"README.md": "---\nlicense: mit\n---\n", "train.csv": table, "test.csv": table}
 
 
+@pytest.mark.long
 def test_store_16_data_tokenizer_and_model_are_loaded_at_their_commits(hub, tmp_path):
     """What moves on the hub changes no run before an update, and a run's own recipe never."""
     work = Work(tmp_path / "project")

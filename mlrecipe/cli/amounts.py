@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mlrecipe.errors import RequestError
+from mlrecipe.runs.run import Run
 
 _SIZES = {
     "": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
@@ -53,6 +54,15 @@ def ago(seconds_: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 result`, `2 results`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def tested(run: Run) -> str:
+    """What a test run tested, and on how many rows, as far as it says so."""
+    facts = run.facts
+    of = f" of {facts['parent']}" if "parent" in facts else ""
+    parts = [f"{facts['checkpoint']} checkpoint{of}"] if "checkpoint" in facts else []
+    parts += [f"{facts['rows']:,} rows"] if "rows" in facts else []
+    return ", ".join(parts)
 
 
 def _split(text: str) -> tuple[float | None, str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -200,7 +201,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if ranks.is_follower():
         _follow()
-    sys.exit(run(sys.argv[1:]))
+    code = 128 + signal.SIGTERM
+    with suppress(Terminated):  # between the command's end and the next line
+        try:
+            code = run(sys.argv[1:])
+        finally:  # what is left is Python's own end
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

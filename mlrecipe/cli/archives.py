@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,7 +131,10 @@ def _check_place(to: Path) -> None:
         RequestError: its name, or the folder, is none for it.
     """
     if not to.name.endswith(_ENDS):
-        raise RequestError(f"--output: {to.name!r} is no .tar.gz", hint=f"{to.name}.tar.gz")
+        stem = re.sub(r"\.(zip|tar|gz|bz2|xz|7z|rar)$", "", to.name.removesuffix(".tar.xz"))
+        raise RequestError(
+            f"--output: {to.name!r} is no .tar.gz", hint=f"name it {f'{stem}.tar.gz'!r}"
+        )
     if to.is_dir() or not to.parent.is_dir():
         raise RequestError(f"--output: cannot write {str(to)!r}: no such folder")
     if to.exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -35,11 +35,13 @@ def rm(
         bool, typer.Option("--failed", help="The runs that failed or crashed.")
     ] = False,
     is_sure: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Remove runs for good: all files in their directories, and nothing else.
 
     The store keeps what they were made from. Says what goes and asks before it
-    does it; a run that is going on stays.
+    does it; a run that is going on stays. With --json but without --yes it only
+    says what would go.
 
     Examples: mlrecipe runs rm 20261121T160313Z-imdb-train-ee02; mlrecipe runs rm --failed --where 'age>30d'
     """
@@ -51,11 +53,18 @@ def rm(
     for run in found:
         if run.status == "running" and ids:
             raise RequestError(f"run {run.id} is going on, as process {run.facts.get('pid')}")
+    sizes = {run.id: usage.size_of(run.folder) for run in chosen}
+    if as_json:
+        _tell_tests(session, chosen)
+        facts = [_removal(run, sizes[run.id], session) for run in chosen]
+        for run in chosen if is_sure else ():
+            usage.remove(run.folder)
+        _document(facts, is_sure=is_sure)
+        return
     if not chosen:
         render.say("no run to remove")
         return
     say = render.say if is_sure else render.out
-    sizes = {run.id: usage.size_of(run.folder) for run in chosen}
     for run in chosen:
         _show(run, sizes[run.id], session, say, with_parts=len(chosen) < _WITHOUT_PARTS)
     _tell_tests(session, chosen)
@@ -92,7 +101,8 @@ def prune(
     """Make room without removing a run: states of finished runs, old validations, leftovers.
 
     Says what goes and asks before it does it. With --keep-checkpoints best the
-    other checkpoints of finished trainings go, too.
+    other checkpoints of finished trainings go, too. With --json but without --yes
+    it only says what would go.
 
     Example: mlrecipe runs prune --keep-checkpoints best
     """
@@ -105,15 +115,16 @@ def prune(
     say = render.say if is_sure or as_json else render.out
     for line in render.columns(_rows(session, [*(p for _, p in pieces), *left])):
         say(line)
-    if freed or pieces or left:
+    if (freed or pieces or left) and not as_json:
         _ask(f"remove this, {render.size(freed)}?", is_sure=is_sure)
-    for run, piece in pieces:
+    is_done = is_sure or not as_json
+    for run, piece in pieces if is_done else ():
         usage.discard(run, piece)
-    for piece in left:
+    for piece in left if is_done else ():
         usage.remove(piece.path)
     if as_json:
         gone = [*(p for _, p in pieces), *left]
-        render.document({"frees": freed, "removed": [_facts(session, piece) for piece in gone]})
+        _document([_facts(session, piece) for piece in gone], is_sure=is_sure)
     elif freed or pieces or left:
         render.say(f"removed {render.size(freed)}")
     else:
@@ -124,7 +135,7 @@ def _chosen(
     session: Session, ids: Iterable[str], where: Sequence[str], *, failed: bool
 ) -> list[Run]:
     """The runs that are named, of which the conditions hold; all, where none is named."""
-    named = {run.id: run for run in (running.find(session.project, text) for text in ids)}
+    named = {run.id: run for run in (running.named(session.project, text) for text in ids)}
     if named and not where and not failed:
         return list(named.values())
     every = index.entries(session.project)
@@ -159,13 +170,29 @@ def _show(
             say(line)
 
 
+def _removal(run: Run, size: int, session: Session) -> dict[str, Any]:
+    path = run.folder.relative_to(session.project).as_posix()
+    known = {key: run.facts.get(key) for key in ("stage", "recipe")}
+    return {"run": run.id, "path": path, "bytes": size, **known, "status": run.status}
+
+
+def _document(facts: Sequence[Mapping[str, Any]], *, is_sure: bool) -> None:
+    """What went, or would go, as one JSON document."""
+    if facts and not is_sure:
+        render.say("nothing was removed; --yes removes it")
+    render.document({
+        "frees": sum(one["bytes"] for one in facts),
+        "removed": list(facts) if is_sure else [], "would_remove": [] if is_sure else list(facts),
+    })  # fmt: skip
+
+
 def _tell_tests(session: Session, chosen: Sequence[Run]) -> None:
-    """Say which runs stay that are tests of those that go."""
+    """Say which runs stay that are tests of those that go, and cannot be made again."""
     ids = {run.id for run in chosen}
     for other in running.every(session.project):
         if other.facts.get("parent") in ids and other.id not in ids:
             which = "it" if len(ids) == 1 else other.facts["parent"]
-            render.warn(f"{other.id} is a test of {which}, and stays")
+            render.warn(f"{other.id} is a test of {which}, and stays; it can be repeated no more")
 
 
 def _rows(session: Session, pieces: Sequence[Piece]) -> list[Sequence[str]]:

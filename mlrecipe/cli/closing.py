@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe.cli import render, reported
+from mlrecipe.cli.amounts import tested
 from mlrecipe.cli.session import Session
 from mlrecipe.pipeline import evaluation
 from mlrecipe.recipe.project import shown
 from mlrecipe.runs import loading, results
+from mlrecipe.runs.facts import numbers
 from mlrecipe.runs.run import Run
 
 _LINES = 40
@@ -25,7 +27,7 @@ _WIDTH = 80
 """Characters of one of them, its name left out."""
 
 _REPORT = "report"
-"""How the line of a test's report begins; where its tables do not fit it says how to see them instead."""
+"""How the line of a test's report begins; where its tables do not fit it says how to see them."""
 
 
 def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
@@ -46,9 +48,8 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
         places = [(name, place) for name, place in places if name != "run"]
     places += _next(runs[-1], session)
     if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
-        seen = f"mlrecipe runs show {runs[-1].id}, mlrecipe report {runs[-1].id}"
-        places = [("tables", seen) if name == _REPORT else (name, place) for name, place in places]
-        places = [place for place in places if place != ("next", _page(runs[-1]))]
+        seen = f"; its tables: mlrecipe runs show {runs[-1].id}"
+        places = [(name, place + seen * (name == _REPORT)) for name, place in places]
     render.out()
     for line in render.columns(places):
         render.out(line)
@@ -65,8 +66,7 @@ def _numbers(each: Sequence[Sequence[Sequence[str]]]) -> list[Sequence[str]]:
 def _places(run: Run, here: Path) -> list[tuple[str, str]]:
     folder = shown(run.folder, here=here)
     if run.facts["stage"] == "test":
-        tested = f"{run.facts['checkpoint']} checkpoint of {run.facts['parent']}, {run.facts['rows']:,} rows"
-        return [("tested", tested), *(files(run, folder) or [("run", folder)])]
+        return [("tested", tested(run)), *(files(run, folder) or [("run", folder)])]
     facts = run.facts
     speed = f"{facts['examples_per_second']:,.0f} examples/s"
     is_module = "batch_fill" not in facts
@@ -155,9 +155,12 @@ def _facts(run: Run, project: Path) -> dict[str, Any]:
 
 
 def metrics(run: Run) -> dict[str, float]:
-    """What a run's `metrics.json` says."""
-    found: dict[str, float] = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
-    return found
+    """The numbers of a run's `metrics.json`; none where it cannot be read."""
+    try:
+        found = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return numbers(found) if isinstance(found, dict) else {}
 
 
 def _next(run: Run, session: Session) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from mlrecipe.cli import compared, groups, render
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import DataError, MlrecipeError, RequestError, did_you_mean
+from mlrecipe.pipeline import evaluation
 from mlrecipe.runs import predictions, results
 from mlrecipe.runs import run as running
 from mlrecipe.runs.run import Run
@@ -20,7 +21,7 @@ from mlrecipe.runs.run import Run
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mlrecipe.significance import Comparison, Drawing
+    from mlrecipe.significance import Comparison, Drawing, Unlike
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PATIENCE = 2.0
@@ -106,7 +107,8 @@ def compare(
     ]
     _check_distinct([side.test for side in sides])
     found = {name: _of_split(sides, name, asked) for name in _splits(sides, split)}
-    shown = compared.Compared(sides=sides, splits=found, confidence=confidence)
+    rows = {name: _of_rows(sides, name, asked) for name in found}
+    shown = compared.Compared(sides=sides, splits=found, rows=rows, confidence=confidence)
     (compared.document if as_json else compared.show)(session, shown)
 
 
@@ -135,6 +137,7 @@ def _splits(sides: Sequence[Side], wanted: str | None) -> list[str]:
     for side in sides:
         if not predictions.files(side.test):
             raise RequestError(f"run {side.test.id} has no predictions: {predictions.NO_ROWS}")
+        predictions.check(side.test)
     known = [predictions.labelled(side.test) for side in sides]
     shared = [name for name in known[0] if all(name in other for other in known)]
     if wanted is not None and wanted not in shared:
@@ -169,6 +172,20 @@ def _of_split(sides: Sequence[Side], split: str, asked: Asked) -> dict[str, list
         for name, comparison in each.items():
             found[name].append(comparison)
     return {name: significance.adjusted(each) for name, each in found.items()}
+
+
+def _of_rows(
+    sides: Sequence[Side], split: str, asked: Asked
+) -> dict[tuple[str, str], list[Unlike] | None]:
+    """Pair → the columns by which its tested rows are not the same; None where none were kept to tell."""
+    from mlrecipe.significance import alike, tested
+
+    tables = {side.name: tested.kept(predictions.labelled(side.test)[split]) for side in sides}
+    found: dict[tuple[str, str], list[Unlike] | None] = {}
+    for a, b in compared.pairs(list(tables), is_every_pair=asked.is_every_pair):
+        is_told = alike.columns(tables[a], tables[b])
+        found[a, b] = alike.unlike(tables[a], tables[b]) if is_told else None
+    return found
 
 
 def _drawing(asked: Asked) -> Drawing:
@@ -217,6 +234,8 @@ def _tell_left_out(run: Run, names: Sequence[str]) -> None:
     """Say which of the recipe's own metrics cannot be computed of predictions."""
     parts = [(name, *name.rpartition("/")[::2]) for name in names]
     nodes = results.recipe_of(run).get("evaluate", {}).get("nodes", {})
+    # What was evaluated may be newer than the recipe of the run.
+    nodes = {*nodes, *(name.rpartition("/")[2] for name in evaluation.of(run))}
     own = [name for name, of, metric in parts if metric in _ordered(run) and of not in nodes]
     if own:
         render.warn(f"not compared, for predictions do not tell it: {', '.join(own)}")

@@ -16,10 +16,12 @@ from mlrecipe.runs.run import Run
 
 if TYPE_CHECKING:
     from mlrecipe.cli.compare import Side
-    from mlrecipe.significance import Comparison
+    from mlrecipe.significance import Comparison, Unlike
 
 _MOST = 4
 """Differences of two recipes that are told."""
+
+_LEARNT = " (the tested rows are the same: what differs in data was only learnt from)"
 
 _ABOUT: tuple[differences.About, ...] = ("recipe", "code", "data")
 
@@ -31,6 +33,9 @@ class Compared:
     sides: Sequence[Side]
     splits: Mapping[str, Mapping[str, Sequence[Comparison]]]
     """Split → metric → a comparison of each pair."""
+
+    rows: Mapping[str, Mapping[tuple[str, str], Sequence[Unlike] | None]]
+    """Split → pair → the columns by which its tested rows are not the same; None where that is not known."""
 
     confidence: float
 
@@ -46,7 +51,8 @@ def show(session: Session, found: Compared) -> None:
     """Print which runs these are, a table for each split, and what may be said."""
     for line in render.columns(_heading(session, found.sides), indent=""):
         render.out(line)
-    for line in told_apart([(side.name, side.test) for side in found.sides]):
+    same = [side.name for side in found.sides[1:] if _is_same(found, side.name)]
+    for line in told_apart([(side.name, side.test) for side in found.sides], same=same):
         render.out(line)
     for split, metrics in found.splits.items():
         render.out()
@@ -54,6 +60,8 @@ def show(session: Session, found: Compared) -> None:
         render.out()
         for line in _verdicts(metrics):
             render.out(line)
+        for line in _doubts(found, split):
+            render.out(render.styled(f"warning: {line}", "yellow"))
     render.out()
     for line in _notes(found):
         render.out(render.styled(line, "dim"))
@@ -76,6 +84,7 @@ def document(session: Session, found: Compared) -> None:
             split: [facts(each) for comparisons in metrics.values() for each in comparisons]
             for split, metrics in found.splits.items()
         },
+        "warnings": [text for split in found.splits for text in _doubts(found, split)],
         "correction": "Holm" if _has_several(found) else None,
     })  # fmt: skip
 
@@ -102,15 +111,43 @@ def differing(a: Run, b: Run) -> list[dict[str, Any]]:
     ]
 
 
-def told_apart(runs: Sequence[tuple[str, Run]]) -> Iterator[str]:
-    """A line for each run but the first: in what it differs from that."""
+def told_apart(runs: Sequence[tuple[str, Run]], *, same: Sequence[str] = ()) -> Iterator[str]:
+    """A line for each run but the first: in what it differs from that; `same` were tested on the same rows."""
     (first, one), *others = runs
     for name, run in others:
-        found = [str(each) for each in _differences(one, run)]
+        every = _differences(one, run)
+        found = [str(each) for each in every]
         told = "; ".join(found[:_MOST]) or "nothing that is known"
         rest = len(found) - _MOST
         more = f"; {rest} more: mlrecipe runs diff {one.id} {run.id}" if rest > 0 else ""
-        yield f"{name} differs from {first} in: {told}{more}"
+        is_learnt = name in same and any(each.about == "data" for each in every)
+        yield f"{name} differs from {first} in: {told}{more}{_LEARNT if is_learnt else ''}"
+
+
+def _is_same(found: Compared, name: str) -> bool:
+    """Whether a run and the first were tested on the same rows, as far as what was kept of them tells."""
+    pair = (found.sides[0].name, name)
+    return all(each[pair] is not None and not each[pair] for each in found.rows.values())
+
+
+def _doubts(found: Compared, split: str) -> Iterator[str]:
+    """What speaks against comparing: pairs whose tested rows are not the same, or may not be."""
+    tests = {side.name: side.test for side in found.sides}
+    for (a, b), unlike in found.rows[split].items():
+        if unlike:
+            said = "; ".join(map(str, unlike))
+            yield f"{a} and {b} were not tested on the same data: {said}"
+        elif unlike is None and (files := _files(tests[a], tests[b])):
+            yield (
+                f"{a} and {b} may not have been tested on the same data, for no columns of the rows were kept "
+                f"and files differ: {', '.join(files[:_MOST])}"
+            )
+
+
+def _files(a: Run, b: Run) -> list[str]:
+    """The files that two runs read and that are not the same."""
+    found = differences.differences(a, b, about=["data"])
+    return [each.name for each in found if not differences.is_output(each)]
 
 
 def _differences(a: Run, b: Run) -> list[differences.Difference]:
@@ -118,7 +155,7 @@ def _differences(a: Run, b: Run) -> list[differences.Difference]:
     found = differences.differences(a, b, about=_ABOUT)
     return [
         each for each in found
-        if not (each.about == "recipe" and each.name.startswith("evaluate."))
+        if not (each.about == "recipe" and f"{each.name}.".startswith("evaluate."))
     ]  # fmt: skip
 
 
@@ -160,6 +197,11 @@ def _notes(found: Compared) -> Iterator[str]:
     if _has_several(found):
         said += f"; after Holm's correction for {_pairs(found)} pairs"
     yield said
+    if _has_several(found):
+        yield (
+            "each interval is for itself, not corrected: it may leave out 0 where p tells nothing; "
+            "`better` goes by p"
+        )
     yield (
         "interval and p tell what other rows would give, not what another seed would: "
         "for that compare groups of `train.repeat`"
@@ -179,10 +221,11 @@ def _percent(found: Comparison) -> str:
 
 
 def _bounds(found: Comparison) -> str:
+    from mlrecipe.significance.intervals import ALIKE
     from mlrecipe.significance.verdict import signed
 
     if math.isnan(found.interval.low):
-        return "not known"
+        return "all resamples agree" if found.interval.method == ALIKE else "not known"
     return f"{signed(found.interval.low)} to {signed(found.interval.high)}"
 
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, get_args
 
 from mlrecipe.cli import amounts
 from mlrecipe.errors import RequestError, did_you_mean
-from mlrecipe.runs import index
+from mlrecipe.runs import index, varying
 from mlrecipe.runs.index import Entry
-from mlrecipe.runs.run import Run
+from mlrecipe.runs.run import Run, Status
 
 _SIGNS = ("<=", ">=", "!=", "==", "=", "<", ">", "~")
 _COMPARISON = re.compile(
-    r"""\s*(?P<key>"[^"]*"|'[^']*'|[^\s<>=!~"']+)\s*(?P<sign><=|>=|!=|==|=|<|>|~)\s*"""
+    r"""\s*(?P<key>"[^"]*"|'[^']*'|[^\s<>=!~"']+)\s*(?P<sign><=|>=|!=|==|[=<>](?!=)|~)\s*"""
     r"""(?P<value>"[^"]*"|'[^']*'|[^\s"']+)\s*"""
 )
+_VALUELESS = re.compile(
+    r"""\s*(?P<key>"[^"]*"|'[^']*'|[^\s<>=!~"']+)\s*(?P<sign>[<>=!]=|[<>=~])\s*($|(and|or)\b)"""
+)
 _JOINED = re.compile(r"(and|or)\s+")
-_TIMES = ("age", "seconds")
-_FACTS = (
+_TIMES = ("age", "seconds", "duration")
+_STAGES = ("train", "test", "repeat")
+
+FACTS = (
     "id", "status", "stage", "recipe", "name", "tags", "age", "seconds", "started", "ended", "parent",
-    "group", "checkpoint", "commit", "dirty", "steps", "epochs", "rows", "host",
+    "group", "commit", "dirty", "host", "run", "duration", "metric", "git",
 )  # fmt: skip
+"""Facts by their names; no column of a recipe's key is called so."""
+
+_OWN = ("run.epochs", "run.steps", "run.rows", "run.checkpoint")
+"""Facts that are called otherwise than keys of a recipe, such as `epochs`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +105,8 @@ def chosen(entries: Sequence[Entry], texts: Iterable[str]) -> list[Entry]:
         }
         for alternative in condition:
             for comparison in alternative:
-                _check_order(comparison, values[comparison.key].values(), text)
+                _check_value(comparison, values[comparison.key].values(), text)
+                _check_word(comparison, text)
         found = [entry for entry in found if _holds(condition, values, entry.id)]
     return found
 
@@ -111,13 +122,13 @@ def parse(text: str) -> Condition:
     while True:
         match = _COMPARISON.match(text, place)
         if match is None:
-            raise _unreadable(text)
+            raise _unreadable(text, place)
         alternatives[-1].append(_comparison(match, text))
         if match.end() == len(text):
             return alternatives
         joined = _JOINED.match(text, match.end())
         if joined is None:
-            raise _unreadable(text)
+            raise _unreadable(text, place)
         place = joined.end()
         if joined[1] == "or":
             alternatives.append([])
@@ -125,6 +136,8 @@ def parse(text: str) -> Condition:
 
 def values_of(key: str, entries: Sequence[Entry], asked: str) -> dict[str, Any]:
     """Run → what it has of that name: a fact, a metric or a value of its recipe.
+
+    A column of the list is what its name says here: `listed.table` leaves other names to these.
 
     The last part of a metric's name is enough where a run has one such metric: `accuracy` is a training's
     `valid/accuracy` and a test's `test/accuracy`; that of a recipe's key
@@ -138,30 +151,56 @@ def values_of(key: str, entries: Sequence[Entry], asked: str) -> dict[str, Any]:
     Raises:
         RequestError: no run has it, or it could be more than one thing.
     """
-    if key in _FACTS:
+    if key in FACTS or key in _OWN:
         return {entry.id: _fact(entry, key) for entry in entries}
     metrics = {name for entry in entries for name in entry.metrics}
-    recipe = {name for entry in entries for name in entry.recipe}
     if key in metrics:
         return {entry.id: entry.metrics.get(key) for entry in entries}
-    if key in recipe:
-        return {entry.id: entry.recipe.get(key) for entry in entries}
-    near = {entry.id: _ending(key, entry.metrics, "/") for entry in entries}
+    near = {} if key in _keys(entries) else {e.id: _ending(key, e.metrics, "/") for e in entries}
     if any(near.values()):
         _check_one(key, near.values(), asked)
         return {e.id: e.metrics[near[e.id][0]] if near[e.id] else None for e in entries}
-    keys = _ending(key, recipe, ".")
-    if len(keys) > 1:  # as in the list's columns
-        keys = _ending(key, index.differing(entries), ".") or keys
-    if keys:
-        _check_one(key, [keys], asked)
-        return values_of(keys[0], entries, asked)
-    names = {*_FACTS, *metrics, *recipe}
+    found = key_of(key, entries, asked)
+    if found is not None:
+        values = varying.values((entry.recipe for entry in entries), [found])[found]
+        return {entry.id: value for entry, value in zip(entries, values, strict=True)}
+    recipe = _keys(entries)
+    names = {*FACTS, *_OWN, *metrics, *recipe}
     names |= {
         name.rpartition(sep)[2] for each, sep in ((metrics, "/"), (recipe, ".")) for name in each
     }
     hint = did_you_mean(key, names) if entries else "there are no runs"
     raise RequestError(f"{asked!r}: no run has {key!r}", hint=hint)
+
+
+def key_of(key: str, entries: Sequence[Entry], asked: str) -> str | None:
+    """The recipes' key that a name means, as `values_of` has it; None where it means none.
+
+    Raises:
+        RequestError: it could be more than one.
+    """
+    recipe = _keys(entries)
+    metrics = {name for entry in entries for name in entry.metrics}
+    if key in FACTS or key in _OWN or key in metrics:
+        return None
+    if key in recipe:
+        return key
+    if _ending(key, metrics, "/"):
+        return None
+    keys = _ending(key, recipe, ".")
+    has_table = any(f".{key}." in f".{name}" for name in recipe)
+    if len(keys) != 1 or has_table:  # as in the list's columns, of which such a table may be one
+        differing = index.differing(entries)
+        keys = [key] if key in differing else _ending(key, differing, ".") or keys
+    _check_one(key, [keys], asked)
+    return keys[0] if keys else None
+
+
+def taken(entries: Sequence[Entry]) -> set[str]:
+    """Names that mean something else than a longer key that ends so: facts, metrics, whole keys."""
+    metrics = {name for entry in entries for name in entry.metrics}
+    parts = {"/".join(name.split("/")[n:]) for name in metrics for n in range(name.count("/") + 1)}
+    return {*FACTS, *_OWN, *parts, *_keys(entries)}
 
 
 def age(run: Run) -> float:
@@ -188,6 +227,11 @@ def moment(text: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
+def names_in(texts: Iterable[str]) -> list[str]:
+    """What conditions compare, in their order."""
+    return [c.key for text in texts for alternative in parse(text) for c in alternative]
+
+
 def _comparison(match: re.Match[str], whole: str) -> Comparison:
     key, value = (_bare(match[name]) for name in ("key", "value"))
     sign = match["sign"]
@@ -196,7 +240,13 @@ def _comparison(match: re.Match[str], whole: str) -> Comparison:
     return Comparison(key=key, sign=sign, value=value)
 
 
-def _unreadable(text: str) -> RequestError:
+def _unreadable(text: str, place: int) -> RequestError:
+    """Of a condition that goes wrong in what begins at a place."""
+    if (open_ := _VALUELESS.match(text, place)) is not None:
+        start = f"{_bare(open_['key'])}{open_['sign']}"
+        return RequestError(
+            f"{text!r} has no value behind {start!r}", hint=f"such as {f'{start}0.9'!r}"
+        )
     return RequestError(
         f"{text!r} is no condition",
         hint="such as 'valid/accuracy>0.9' or 'status=finished and lr<=1e-4'; "
@@ -204,18 +254,30 @@ def _unreadable(text: str) -> RequestError:
     )
 
 
-def _check_order(comparison: Comparison, values: Iterable[Any], text: str) -> None:
-    """Raise where `<` and the like would compare a text with a number, and so never hold."""
-    if comparison.sign not in _ORDERS or comparison.key in ("started", "ended"):
-        return
-    if _number(comparison.value) is None:
-        raise RequestError(f"{text!r}: {comparison.sign} needs a number, not {comparison.value!r}")
+def _check_value(comparison: Comparison, values: Iterable[Any], text: str) -> None:
+    """Raise where a text would be compared with a number, or anything with NaN, and so never hold."""
+    wanted, is_ordered = _number(comparison.value), comparison.sign in _ORDERS
     known = [v for v in values if v is not None]
-    if known and not any(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
+    has_numbers = any(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
+    if wanted is not None and math.isnan(wanted) and (is_ordered or has_numbers):
+        raise RequestError(f"{text!r}: {comparison.value!r} is no number to compare with")
+    if not is_ordered or comparison.key in ("started", "ended"):
+        return
+    if wanted is None:
+        raise RequestError(f"{text!r}: {comparison.sign} needs a number, not {comparison.value!r}")
+    if known and not has_numbers:
         raise RequestError(
             f"{text!r}: {comparison.key!r} is no number, such as {known[0]!r}",
             hint="compare it with =, != or ~ (contains)",
         )
+
+
+def _check_word(comparison: Comparison, text: str) -> None:
+    """Raise where a fact of a few known words is compared with another one."""
+    known = {"status": get_args(Status), "stage": _STAGES}.get(comparison.key, ())
+    if known and comparison.sign in ("=", "==", "!=") and comparison.value not in known:
+        said = f"{text!r}: there is no {comparison.key} {comparison.value!r}"
+        raise RequestError(said, hint=did_you_mean(comparison.value, known))
 
 
 def _holds(condition: Condition, values: Mapping[str, Mapping[str, Any]], run: str) -> bool:
@@ -225,8 +287,15 @@ def _holds(condition: Condition, values: Mapping[str, Mapping[str, Any]], run: s
     )
 
 
+def _keys(entries: Sequence[Entry]) -> set[str]:
+    recipes = {id(entry.recipe): entry.recipe for entry in entries}
+    return {key for recipe in recipes.values() for key in recipe}
+
+
 def _fact(entry: Entry, key: str) -> Any:
-    run = entry.run
+    run, key = entry.run, _SAME.get(key, key.removeprefix("run."))
+    if key == "metric":
+        return entry.headline[1] if entry.headline else None
     if key == "id":
         return entry.id
     if key == "status":
@@ -238,6 +307,10 @@ def _fact(entry: Entry, key: str) -> Any:
     if key == "seconds":
         return seconds(run)
     return entry.git.get(key) if key in ("commit", "dirty") else run.facts.get(key)
+
+
+_SAME = {"run": "id", "duration": "seconds", "git": "commit"}
+"""Column of the list → the fact that it shows."""
 
 
 def _ending(key: str, names: Iterable[str], sep: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ from mlrecipe.recipe.keys import dotted
 from mlrecipe.recipe.schema import Overrides
 from mlrecipe.runs import predictions
 from mlrecipe.runs import run as running
-from mlrecipe.runs.manifest import overrides_of
+from mlrecipe.runs.manifest import RECIPE, overrides_of
 from mlrecipe.runs.run import Run
 
 _ALLOWED = ("--set evaluate.", "--unset evaluate.", "--set task.metrics", "--pick ")
@@ -52,7 +53,7 @@ def evaluate(
     Examples: mlrecipe evaluate imdb.toml; mlrecipe evaluate imdb.toml --set evaluate.nodes.errors.top=100
     """
     _check_overrides(overrides)
-    session = Session.of(recipe)
+    session = opened(recipe, run_id)
     tested.check_picks(session, overrides.picks)
     run = choose(session, run_id, overrides.picks)
     if not ctx.obj.is_quiet:
@@ -66,6 +67,26 @@ def evaluate(
         if not ctx.obj.is_quiet:
             render.say(f"{session.shown} has no evaluation nodes: the test's report is made anew")
     evaluated.close(session, run, found, as_json=as_json)
+
+
+def opened(recipe: str, run_id: str | None) -> Session:
+    """The session of a recipe.
+
+    Raises:
+        RequestError: it is not here; of a run the error names the recipe that the run has kept.
+    """
+    try:
+        return Session.of(recipe)
+    except RequestError as error:
+        project, runs = Session.in_folder().project, []
+        if run_id is not None:
+            runs = [running.find(project, run_id)]
+        elif not Path(recipe).is_absolute():
+            runs = [r for r in running.every(project) if _is_test(r, Path(recipe).as_posix())]
+        if not runs or not (runs[0].folder / RECIPE).is_file():
+            raise
+        hint = f"its run has kept a copy: mlrecipe evaluate {_command(project, runs[0])}"
+        raise RequestError(error.message, hint=hint) from None
 
 
 def before(session: Session, parent: Run, settings: Settings) -> Request | None:
@@ -113,8 +134,9 @@ def carry(
     As one of a series it says no more than what takes long.
 
     Raises:
-        MlrecipeError: a node failed, or what it needs is not there.
+        MlrecipeError: a node failed, or what it needs is not there, or the predictions were changed.
     """
+    predictions.check(run)
     target = evaluation.target(request, run)
     _check_files(target)
     if target.left_out and not settings.is_quiet:
@@ -163,17 +185,17 @@ def choose(session: Session, run_id: str | None, picks: Sequence[str] = ()) -> R
     name = session.path.relative_to(session.project).as_posix()
     if run_id is not None:
         found = running.find(session.project, run_id)
-        if found.facts.get("recipe") == name:
+        if found.facts.get("recipe") == name or _is_own(session, found):
             return predictions.tested(session.project, found)
         own = str(found.facts.get("recipe"))
+        is_there = (session.project / own).is_file()
+        again = f"{own} --run {found.id}" if is_there else _command(session.project, found)
         raise RequestError(
-            f"run {found.id} is one of {own}, not of {name}",
-            hint=f"mlrecipe evaluate {own} --run {found.id}",
+            f"run {found.id} is one of {own}, not of {name}", hint=f"mlrecipe evaluate {again}"
         )
     for run in running.every(session.project):
-        facts = run.facts
-        is_mine = facts.get("recipe") == name and facts.get("stage") == "test"
-        if is_mine and run.status == "finished" and _is_picked(session, run, picks):
+        is_mine = _is_test(run, name) or (_is_test(run) and _is_own(session, run))
+        if is_mine and _is_picked(session, run, picks):
             return run
     options = "".join(f" --pick {text}" for text in picks)
     raise RequestError(
@@ -202,6 +224,23 @@ def today(
         text = " ".join(then.typed)
         render.warn(f"{text}, given to the training, does not fit {session.shown} now: left out")
         return request
+
+
+def _is_test(run: Run, recipe: str | None = None) -> bool:
+    """Whether a run is a finished test, of that recipe where one is given."""
+    is_one = (run.facts.get("stage"), run.status) == ("test", "finished")
+    return is_one and recipe in (None, run.facts.get("recipe"))
+
+
+def _is_own(session: Session, run: Run) -> bool:
+    """Whether the recipe is the one that a run, or the training that it tested, has kept."""
+    folders = [run.folder, session.project / running.FOLDER / str(run.facts.get("parent"))]
+    return session.path.resolve() in [(folder / RECIPE).resolve() for folder in folders]
+
+
+def _command(project: Path, run: Run) -> str:
+    """The recipe that a run has kept, and the run, as they are typed."""
+    return f"{(run.folder / RECIPE).relative_to(project).as_posix()} --run {run.id}"
 
 
 def _parent(session: Session, run: Run) -> Run | None:
@@ -254,7 +293,7 @@ def _forced(target: Target, names: Sequence[str]) -> list[str]:
     for name in names:
         nodes = [node for node in target.places if name in (node, node.rpartition("/")[2])]
         if not nodes and name not in target.request.graph.nodes:
-            known = [*target.request.loaded.recipe.evaluate.nodes, *target.request.graph.nodes]
-            raise RequestError(f"no node {name!r}", hint=did_you_mean(name, known))
+            known = target.request.loaded.recipe.evaluate.nodes
+            raise RequestError(f"no evaluation node {name!r}", hint=did_you_mean(name, known))
         found += nodes or [name]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlrecipe.cli import closing, render
+from mlrecipe.cli import amounts, closing, render
 from mlrecipe.cli.session import Session
 from mlrecipe.pipeline import evaluation
 from mlrecipe.recipe.project import shown
@@ -33,9 +33,7 @@ def close(session: Session, run: Run, found: Mapping[str, Any], *, as_json: bool
 
 def _places(session: Session, run: Run, found: Mapping[str, Any]) -> list[tuple[str, str]]:
     folder = shown(run.folder, here=session.here)
-    facts = run.facts
-    tested = f"{facts['checkpoint']} checkpoint of {facts['parent']}, {facts['rows']:,} rows"
-    places = [("evaluated", tested), *closing.files(run, folder)]
+    places = [("evaluated", amounts.tested(run) or run.id), *closing.files(run, folder)]
     if found:
         node = next(iter(found))
         places.append(("look", f"mlrecipe inspect {node} {session.shown}"))

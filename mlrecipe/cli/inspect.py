@@ -10,13 +10,15 @@ import typer
 
 from mlrecipe.cli import outputs, render
 from mlrecipe.cli.options import NONE, Json
-from mlrecipe.cli.session import Session
+from mlrecipe.cli.session import Session, Settings
 from mlrecipe.cli.statistics import of_output, show_statistics
-from mlrecipe.errors import RequestError, did_you_mean
+from mlrecipe.errors import RecipeError, RequestError, did_you_mean
 from mlrecipe.pipeline.plan import Step
 from mlrecipe.pipeline.plan import plan as make_plan
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe.schema import Overrides
+from mlrecipe.runs import run as running
+from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.store import values
 from mlrecipe.store.records import Record
 
@@ -69,12 +71,14 @@ def inspect(
         raise RequestError("the node comes first", hint=f"mlrecipe inspect {recipe} {node}")
     if html is not None and (as_json or repl):
         raise RequestError(f"--html does not go with {'--json' if as_json else '--repl'}")
-    session = Session.guessed(recipe)
-    request = session.open(overrides, settings=ctx.obj)
+    session = _session(recipe, node, run_id)
+    request = _opened(session, overrides, node, ctx.obj)
     if node not in request.graph.nodes:
         from mlrecipe.cli.evaluate import judging
 
+        known = [*request.graph.nodes, *request.loaded.recipe.evaluate.nodes]
         request = judging(session, request, node, run_id)
+        _check_node(node, request, known)
     elif run_id is not None:
         raise RequestError(f"--run: {node!r} is no evaluation node, and its output hangs on no run")
     step = _step(session, request, node)
@@ -92,6 +96,42 @@ def inspect(
         return
     _show(session, step, record, damage)
     _show_rows(sample)
+
+
+def _session(recipe: str | None, node: str, run_id: str | None) -> Session:
+    """The session of a recipe; of a run whose recipe is not here the error names the one that it has kept."""
+    try:
+        return Session.guessed(recipe)
+    except RequestError as error:
+        project = Session.in_folder().project
+        own = running.find(project, run_id).folder / RECIPE if run_id is not None else None
+        if own is None or not own.is_file():
+            raise
+        kept = own.relative_to(project).as_posix()
+        hint = f"its run has kept a copy: mlrecipe inspect {node} {kept} --run {run_id}"
+        raise RequestError(error.message, hint=hint) from None
+
+
+def _opened(session: Session, overrides: Overrides, node: str, settings: Settings) -> Request:
+    """The checked recipe; of an evaluation node the files of the data need not be there."""
+    try:
+        return session.open(overrides, settings=settings)
+    except RecipeError:
+        request = session.open(overrides, settings=settings, needs_files=False)
+        if node in request.graph.nodes:
+            raise
+        return request
+
+
+def _check_node(node: str, request: Request, known: Sequence[str]) -> None:
+    """Raise unless there is such a node; `known` are those of the recipe."""
+    if node in request.graph.nodes:
+        return
+    each = [name for name in request.graph.nodes if name.endswith(f"/{node}")]
+    if each:
+        message = f"node {node!r} is there for each split of the test"
+        raise RequestError(message, hint=f"name one of them: {', '.join(each)}")
+    raise RequestError(f"no node {node!r}", hint=did_you_mean(node, known))
 
 
 def _step(session: Session, request: Request, node: str) -> Step:

@@ -16,6 +16,7 @@ from mlrecipe.errors import RequestError
 from mlrecipe.recipe.project import shown
 from mlrecipe.runs import run as running
 from mlrecipe.runs import usage
+from mlrecipe.runs.facts import numbers
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.run import Run
 
@@ -43,7 +44,7 @@ def show(
     """
     session = Session.in_folder()
     every = list(running.every(session.project))
-    chosen = _newest(session, every) if run is None else running.find(session.project, run)
+    chosen = _newest(session, every) if run is None else running.named(session.project, run)
     runs = [chosen]
     if chosen.facts.get("stage") == "train" and (test := _test_of(every, chosen)) is not None:
         runs.append(test)
@@ -74,9 +75,10 @@ def _lines(run: Run, every: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """What is known of a run beside its metrics; what is not known is empty."""
     facts = run.facts
     yield "recipe", str(facts.get("recipe", ""))
+    if run.odd:
+        yield "damaged", f"its run.json has no {', '.join(run.odd)} that can be read"
     if facts.get("stage") == "test" and "rows" in facts:
-        checkpoint = f"{facts.get('checkpoint')} checkpoint of {facts.get('parent')}"
-        yield "tested", f"{checkpoint}, {facts['rows']:,} rows"
+        yield "tested", amounts.tested(run)
     elif facts.get("parent"):
         yield "test of", str(facts["parent"])
     yield "cause", " ".join(str(facts.get("cause", "")).split())
@@ -131,12 +133,17 @@ def _began(run: Run) -> str:
 
 
 def _git(run: Run) -> str:
-    state = _read(run, "env.json").get("git") or {}
+    state = _of_git(run)
     if "commit" not in state:
         return ""
     more = " and what is in git.patch" if (run.folder / "git.patch").is_file() else ""
     more = more or " with changes" * bool(state.get("dirty"))
     return f"{str(state['commit'])[:12]} ({state.get('branch')}){more}"
+
+
+def _of_git(run: Run) -> dict[str, Any]:
+    state = _read(run, "env.json").get("git")
+    return state if isinstance(state, dict) else {}
 
 
 def _files(run: Run) -> str:
@@ -177,20 +184,19 @@ def _facts(run: Run, session: Session, every: Sequence[Run]) -> dict[str, Any]:
         },
         "seconds": conditions.seconds(run), "tags": running.tags_of(run),
         "tests": [each.id for each in _below(every, run, "parent")],
-        "git": _read(run, "env.json").get("git") or {},
+        "git": _of_git(run),
         "files": dict(usage.parts(run.folder)),
         **({"report": report["splits"]} if "splits" in report else {}),
     }  # fmt: skip
 
 
 def _metrics(run: Run) -> Mapping[str, float]:
-    found = _read(run, "metrics.json").items()
-    return {name: value for name, value in found if isinstance(value, int | float)}
+    return numbers(_read(run, "metrics.json"))
 
 
 def _read(run: Run, name: str) -> dict[str, Any]:
     try:
         found = json.loads((run.folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

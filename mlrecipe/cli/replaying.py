@@ -224,7 +224,7 @@ def _retested(
     if records is None:
         records = _prepared(session, request, settings, nodes=tested.nodes(request))
     done = _test(
-        session, request, records, parent, settings, checkpoint=str(test.facts["checkpoint"])
+        session, request, records, parent, settings, checkpoint=test.facts.get("checkpoint")
     )
     evaluate.after(session, request, [done], settings)
     return _Pair(then=test, now=done.update(replay_of=test.id))

@@ -75,8 +75,19 @@ def report(
         return
     from mlrecipe.pages import html
 
+    _make_folder(path.parent)
     html.write(path, content, key="--output")
     _show(found, path, session)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder that a page goes to, where it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file of that name is there" if folder.is_file() else error.strerror
+        message = f"cannot make the folder {str(folder)!r}: {why}"
+        raise RequestError(message, key="--output") from None
 
 
 def _made(
@@ -150,9 +161,12 @@ def _show(found: Mapping[str, Any], path: Path, session: Session) -> None:
     from mlrecipe.report.sections import comparison
 
     if "names" in found:
-        pairs = zip(found["names"], found["runs"], strict=True)
+        pairs = list(zip(found["names"], found["runs"], strict=True))
         for line in render.columns([(n, about["runs"][-1]["run"]) for n, about in pairs]):
             render.out(line)
+        for name, about in pairs:
+            for text in about["warnings"]:
+                render.warn(f"{name}: {text}")
         said = comparison.verdicts(found) or ["these runs cannot be compared row by row"]
         for text in (note for split in found["splits"] for note in split["notes"]):
             render.warn(text)

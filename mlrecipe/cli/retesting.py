@@ -51,7 +51,7 @@ def request_of(session: Session, run: Run) -> tuple[Request, Run]:
     Raises:
         RequestError: the train run is not there any more.
     """
-    parent = running.find(session.project, str(run.facts["parent"]))
+    parent = running.find(session.project, str(run.facts.get("parent")))
     request = open_request(
         run.folder / RECIPE, here=session.here, memo=session.store.memo,
         name=str(run.facts["recipe"]), checks=[tested.problems], needs_files=False,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlrecipe.cli import render
+from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.runs import run as running
@@ -18,6 +19,7 @@ def tag(
         list[str], typer.Argument(metavar="TAG...", help="The words.", show_default=False)
     ],
     removes: Annotated[bool, typer.Option("--remove", help="Take these tags away.")] = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Give a run tags, or take some away; `runs list --tag TAG` finds it by them.
 
@@ -39,4 +41,7 @@ def tag(
     new = kept if removes else list(dict.fromkeys([*known, *tags]))
     if new != known:
         chosen.update(tags=new)
+    if as_json:
+        render.document({"run": chosen.id, "tags": new})
+        return
     render.out(f"{chosen.id}: {', '.join(new) if new else 'no tags'}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
+import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,8 +92,9 @@ def list_(
         if name in (None, entry.run.facts.get("recipe"))
         and stage in (None, entry.run.facts.get("stage")) and set(tag or ()) <= set(entry.tags)
     ]  # fmt: skip
+    among = found
     found = conditions.chosen(found, where or ()) if found else found
-    found = _sorted(found, sort)[:limit]
+    found = _sorted(found, sort, among)[:limit]
     sizes = {e.id: usage.size_of(e.run.folder) for e in found} if has_sizes else None
     if as_json:
         size = (sizes or {}).get
@@ -99,12 +102,25 @@ def list_(
     elif not found:
         render.say(_none(session, every, stage, name, tag, where))
     else:
-        _show_list(found, all_keys=all_keys, sizes=sizes)
+        names = [*conditions.names_in(where or ()), *([sort.removesuffix("-")] if sort else [])]
+        keys = [conditions.key_of(name, among, name) for name in names]
+        _show_list(
+            found, all_keys=all_keys, sizes=sizes, first=[key for key in keys if key is not None],
+            taken=conditions.taken(among),
+        )  # fmt: skip
 
 
-def _show_list(found: Sequence[Entry], *, all_keys: bool, sizes: Mapping[str, int] | None) -> None:
-    width = shutil.get_terminal_size((120, 24)).columns - len(_INDENT)
-    shown_ = listed.table(found, width=width, has_all=all_keys, sizes=sizes)
+def _show_list(
+    found: Sequence[Entry], *, all_keys: bool, sizes: Mapping[str, int] | None, first: Sequence[str],
+    taken: Collection[str],
+) -> None:  # fmt: skip
+    """Print the table: as wide as the terminal, and whole where it goes elsewhere."""
+    is_cut = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = shutil.get_terminal_size((120, 24)).columns
+    shown_ = listed.table(
+        found, width=width - len(_INDENT) + listed.GAP if is_cut else None, has_all=all_keys,
+        sizes=sizes, first=first, taken=taken,
+    )  # fmt: skip
     lines = render.columns([shown_.header, *shown_.rows], indent=_INDENT)
     render.out(render.styled(lines[0], "bold"))
     for entry, line in zip(found, lines[1:], strict=True):
@@ -112,23 +128,31 @@ def _show_list(found: Sequence[Entry], *, all_keys: bool, sizes: Mapping[str, in
         color = _COLORS.get(status, "red")
         render.out(line.replace(status, render.styled(status, color), 1))
     if shown_.same:
-        render.say(f"all: {', '.join(f'{k} {v}' for k, v in shown_.same.items())}")
+        _note(f"all: {', '.join(f'{k} {v}' for k, v in shown_.same.items())}", width)
+    if shown_.dropped:
+        _note(f"no room for: {', '.join(shown_.dropped)}", width)
     if shown_.left_out:
         named = ", ".join(shown_.left_out[:6]) + (", …" if len(shown_.left_out) > 6 else "")
         keys = amounts.counted(len(shown_.left_out), "more key")
         verb = "differs" if len(shown_.left_out) == 1 else "differ"
-        render.say(f"{keys} {verb}, shown by --all-keys: {named}")
+        _note(f"{keys} {verb}, shown by --all-keys: {named}", width)
+
+
+def _note(text: str, width: int) -> None:
+    """A remark below the table, in as many lines as it takes."""
+    for line in textwrap.wrap(text, width, subsequent_indent=_INDENT, break_on_hyphens=False):
+        render.say(line)
 
 
 _INDENT = "  "
 
 
-def _sorted(found: list[Entry], sort: str | None) -> list[Entry]:
-    """The runs by a value; those that have none come last."""
+def _sorted(found: list[Entry], sort: str | None, among: Sequence[Entry]) -> list[Entry]:
+    """The runs by a value, named as it is among others; those that have none come last."""
     if sort is None or not found:
         return found
     key = sort.removesuffix("-")
-    values = conditions.values_of(key, found, f"--sort {sort}")
+    values = conditions.values_of(key, among, f"--sort {sort}")
     having = [entry for entry in found if values[entry.id] is not None]
     having.sort(key=lambda e: _order(values[e.id]), reverse=sort.endswith("-"))
     return [*having, *(entry for entry in found if values[entry.id] is None)]
@@ -153,10 +177,13 @@ def _none(
     wanted += f" of {recipe}" if recipe else ""
     wanted += f" with {' and '.join(map(repr, tags))}" if tags else ""
     wanted += f" where {' and '.join(where)}" if where else ""
+    known = {word for entry in every for word in entry.tags}
+    strange = next((word for word in tags or () if word not in known), None)
+    near = f"; {did_you_mean(strange, known)}" if strange is not None and known else ""
     counts = Counter(str(entry.run.facts.get("stage")) for entry in every)
     there = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     place = shown(session.project / running.FOLDER, here=session.here)
-    return f"{wanted} in {place}" + (f"; there are: {there}" if there else "")
+    return f"{wanted} in {place}" + (f"; there are: {there}" if there else "") + near
 
 
 def _recipe_name(session: Session, recipe: str, every: Sequence[Entry]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from mlrecipe.cli import render
+from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import RequestError
 from mlrecipe.recipe.project import shown
@@ -23,6 +26,7 @@ def sync(
     is_dry: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be sent.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Send runs that were tracked offline to Weights & Biases: metrics, and where models came from.
 
@@ -35,20 +39,40 @@ def sync(
     session = Session.in_folder()
     chosen = [syncing.kept(run) for run in _trainings(session, ids)]
     for what in chosen if is_dry else ():
-        for part in what.parts:
+        for part in () if as_json else what.parts:
             state = "would be sent" if part in what.unsent else "was sent"
             render.out(f"{shown(part, here=session.here)}: {state}")
     if is_dry:
+        if as_json:
+            render.document([_facts(what, what.unsent, sent=(), linked=()) for what in chosen])
         return
     syncing.check_ready()
+    facts = []
     for what in chosen:
+        unsent = what.unsent
         render.say(f"sending {what.run.id} …")
         with render.working():
-            if what.unsent:
-                syncing.send(what, what.unsent)
+            if unsent:
+                syncing.send(what, unsent)
             linked = syncing.link(what)
+        facts.append(_facts(what, (), sent=unsent, linked=linked))
+        if as_json:
+            continue
         render.out(f"{what.run.id}: sent to W&B project {what.project!r} as {what.id}")
         render.say(f"with references to {', '.join(linked) or 'nothing'}")
+    if as_json:
+        render.document(facts)
+
+
+def _facts(
+    what: syncing.Kept, unsent: Sequence[Path], *, sent: Sequence[Path], linked: Sequence[str]
+) -> dict[str, Any]:
+    """What was sent of a run, or would be, as JSON has it; files with the folder that W&B gave them."""
+    files = {"sent": sent, "unsent": unsent}
+    named = {key: [f"{path.parent.name}/{path.name}" for path in files[key]] for key in files}
+    return {
+        "run": what.run.id, "project": what.project, "id": what.id, **named, "linked": list(linked),
+    }  # fmt: skip
 
 
 def _trainings(session: Session, ids: list[str]) -> list[Run]:

@@ -157,7 +157,7 @@ def _resume_test(
         records = kept or _prepared(session, request, settings, nodes=tested.nodes(request))
         retesting.check_same(run, parent, request, records, session)
         done = _test(
-            session, request, records, parent, settings, checkpoint=run.facts["checkpoint"],
+            session, request, records, parent, settings, checkpoint=run.facts.get("checkpoint"),
             resumed=run,
         )  # fmt: skip
     evaluate.after(session, today, [done], settings)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe.code.catalog import Catalog
-from mlrecipe.errors import Problem, RecipeError, RequestError
+from mlrecipe.errors import DataError, Problem, RecipeError, RequestError
 from mlrecipe.graph import evaluation as graphs
-from mlrecipe.graph.graph import Graph
+from mlrecipe.graph.graph import Graph, Node
+from mlrecipe.pipeline import calls
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import evaluation
 from mlrecipe.recipe.layers import Tree
@@ -107,9 +108,23 @@ def evaluated(target: Target, records: Mapping[str, Record], store: Store) -> di
     """What each evaluation node came to, now that its output is in the store: what `evaluation.json` says.
 
     Node → `op`, `fingerprint`, `digest`, `seconds` and `metrics`, its numbers by their names.
+
+    Raises:
+        RecipeError: a node gave a number a name that no metric can have.
     """
-    known = of(target.run)
-    return {name: _facts(records[name], store, known.get(name)) for name in target.places}
+    known, found = of(target.run), {}
+    for name in target.places:
+        try:
+            found[name] = _facts(records[name], store, known.get(name))
+        except DataError as error:
+            raise unnamed(error, target.request.graph.nodes[name], target.request) from error
+    return found
+
+
+def unnamed(error: DataError, node: Node, request: Request) -> RecipeError:
+    """The error of a node whose output has a metric without a fit name, at its place in the recipe."""
+    told = DataError(f"op {node.spec.use!r}: {error.message}", hint=error.hint)
+    return calls.placed(told, node, request)
 
 
 def conclude(target: Target, found: Mapping[str, Any]) -> dict[str, float]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mlrecipe import events
 from mlrecipe.errors import DataError
 from mlrecipe.graph import evaluation as graphs
 from mlrecipe.graph import fingerprint as prints
 from mlrecipe.graph.graph import Input, Node
 from mlrecipe.interfaces import Memo
 from mlrecipe.pipeline import calls
-from mlrecipe.pipeline.evaluation import under
+from mlrecipe.pipeline.evaluation import under, unnamed
 from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import evaluation
 from mlrecipe.recorder.metrics import metrics_of
@@ -32,6 +35,7 @@ class Judge:
         self._request = request
         self._names = names
         self._nodes = nodes_of(request, names)
+        self._told: set[tuple[str, str]] = set()
 
     def evaluate(self, predictions: Path, *, split: str) -> Mapping[str, float]:
         """The metrics of the nodes over a file of predictions: `<node>/<name>`, or `<node>` → value.
@@ -51,8 +55,12 @@ class Judge:
             ]  # fmt: skip
             outputs[node.name] = self._call(node, values)
         found: dict[str, float] = {}
+        nodes = {node.name: node for node in self._nodes}
         for name in self._names:
-            found |= under(name, metrics_of(outputs[name]))
+            try:
+                found |= under(name, metrics_of(outputs[name]))
+            except DataError as error:
+                raise unnamed(error, nodes[name], self._request) from error
         return found
 
     def _call(self, node: Node, values: Sequence[Any]) -> Any:
@@ -60,7 +68,17 @@ class Judge:
             scratch = None
             if "scratch" in node.found.signature.params:
                 scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            return calls.apply(node, self._request, values, scratch=scratch)
+            with events.passing(lambda event: self._news(event, node.name)):
+                return calls.apply(node, self._request, values, scratch=scratch)
+
+    def _news(self, event: events.Event, node: str) -> events.Event | None:
+        """A note with the node that it is of, once: every validation would say it again."""
+        if not isinstance(event, events.Note):
+            return event
+        what = (node, re.sub(r"\d+", "", event.text))  # the next one may have other numbers
+        is_new = what not in self._told
+        self._told.add(what)
+        return replace(event, node=event.node or node) if is_new else None
 
 
 def judge(request: Request) -> Judge | None:

@@ -213,6 +213,8 @@ def _split(text: str, number: int, problems: list[Problem]) -> _Edit | None:
     if equals and path:
         return _Edit(number, path, sign, value)
     message = f"expected KEY=VALUE with a dotted key, got {text!r}; for example train.batch_size=32"
+    if not key.isascii():
+        message += '; parts with other letters than a to z stand in quotes: nodes."ü".use=…'
     problems.append(Problem(message=message, file=f"--set #{number}"))
     return None
 

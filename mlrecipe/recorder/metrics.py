@@ -7,6 +7,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from mlrecipe.errors import DataError
+
+_LONGEST = 100
+"""Characters of a metric's name, without that of its node."""
+
 
 def metrics_of(value: Any) -> dict[str, float]:
     """What of an op's output are metrics, by name.
@@ -14,16 +19,31 @@ def metrics_of(value: Any) -> dict[str, float]:
     Of a recorder its statistics that are finite numbers; of a dict its numbers, those of dicts inside
     under `outer/inner`; of a number itself under the name `""`; of anything else nothing. True and False
     are no numbers.
+
+    Raises:
+        DataError: a number has a name that no metric can have.
     """
     if _is_number(value):
         return {"": float(value)} if math.isfinite(value) else {}
     if isinstance(value, Mapping):
-        return dict(_entries(value))
+        return _named(_entries(value))
     module = sys.modules.get("mlrecipe.recorder.recorder")
     if module is None or not isinstance(value, module.Recorder):
         return {}
     found: Mapping[str, Any] = value.statistics
-    return {name: x for name, item in found.items() for x in _finite(item)}
+    return _named([(name, x) for name, item in found.items() for x in _finite(item)])
+
+
+def _named(found: list[tuple[str, float]]) -> dict[str, float]:
+    """The numbers by their names, which become parts of those of metrics."""
+    for name, _ in found:
+        if not name or len(name) > _LONGEST or not name.isprintable() or name.strip("/") != name:
+            shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+            raise DataError(
+                f"a metric cannot be called {shown!r}",
+                hint=f"a name has 1 to {_LONGEST} printable characters, the first and the last of them no /",
+            )
+    return dict(found)
 
 
 def _entries(found: Mapping[Any, Any]) -> list[tuple[str, float]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mlrecipe.report.source import Source, read
+from mlrecipe.runs.predictions import changed
 from mlrecipe.runs.results import recipe_of
 from mlrecipe.runs.run import Run
 
@@ -86,6 +87,10 @@ def _warnings(told: Source) -> list[str]:
         found.append(f"{named} is not among the runs any more: its part is missing")
     if told.test is None:
         found.append("no test of this training is there")
+    found += [
+        f"{name} was changed since the test wrote it: what is told of it here is not what was tested"
+        for name in (changed(told.test) if told.test else ())
+    ]
     if read(told.first, "env.json").get("git", {}).get("dirty"):
         found.append("the code had changes that were not committed; they are in git.patch")
     return found

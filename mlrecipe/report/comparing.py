@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,7 @@ from mlrecipe.report import verdict
 from mlrecipe.report.judged import measured
 from mlrecipe.report.source import Predicted, Source
 from mlrecipe.reporting import tables
-from mlrecipe.runs import differences
+from mlrecipe.runs import differences, varying
 from mlrecipe.runs.results import recipe_of
 from mlrecipe.significance.comparison import Drawing, adjusted, compare_all
 
@@ -63,10 +63,9 @@ def _keys(each: Sequence[Source]) -> dict[str, list[Any]]:
         {dotted(key): value for key, value in leaves(recipe_of(told.first)) if key} for told in each
     ]
     found = {}
-    for key in dict.fromkeys(key for one in flat for key in one):
-        values = [one.get(key) for one in flat]
-        is_same = len({json.dumps(value, default=str) for value in values}) == 1
-        if not is_same and key != "relative_to" and not key.startswith("run."):
+    for key in varying.varying(json.loads(json.dumps(flat, default=str))):
+        values = [varying.value(one, key) for one in flat]
+        if key != "relative_to" and not key.startswith("run."):
             found[key] = [None if v is None else differences.shortened(v, 80) for v in values]
     return found
 
@@ -84,7 +83,9 @@ def _split(split: str, found: Tested, each: Sequence[Source], tell: Tell) -> dic
     """The metrics of each run on a split, and each run against the first that was tested on it."""
     told = dict(zip(verdict.letters(len(each)), each, strict=True))
     notes: list[str] = []
-    read = {name: table for name, file in found.items() if (table := _read(file, name, notes))}
+    whole = {name: table for name, file in found.items() if (table := _read(file, name, notes))}
+    notes += _unlike(whole)
+    read = {name: _judged(table) for name, table in whole.items()}
     known = next((_names(table, notes) for table in read.values()), [])
     wanted = _wanted(next(iter(told.values())), known)
     metrics: dict[str, dict[str, Any]] = {}
@@ -102,7 +103,7 @@ def _split(split: str, found: Tested, each: Sequence[Source], tell: Tell) -> dic
 
 
 def _read(file: Predicted, name: str, notes: list[str]) -> pa.Table | None:
-    """The columns that metrics hang on."""
+    """All columns; None, and a note, where it cannot be read."""
     try:
         table = file.table()
         tables.head_of(table.schema)
@@ -111,7 +112,27 @@ def _read(file: Predicted, name: str, notes: list[str]) -> pa.Table | None:
         return None
     if not file.is_whole:
         notes.append(f"{name} was stopped: only {len(table):,} rows were tested")
+    return table
+
+
+def _judged(table: pa.Table) -> pa.Table:
+    """The columns that metrics hang on."""
     return table.select([column for column in tables.OWN if column in table.column_names])
+
+
+def _unlike(tested: dict[str, pa.Table]) -> Iterator[str]:
+    """Which runs were not tested on the same data as the first, by the columns that were kept."""
+    if len(tested) < 2:
+        return
+    (first, ours), *others = tested.items()
+    for name, theirs in others:
+        try:
+            found = significance.unlike(ours, theirs)
+        except MlrecipeError:  # `_comparisons` says so
+            continue
+        if found:
+            said = "; ".join(map(str, found))
+            yield f"{first} and {name} were not tested on the same data: {said}"
 
 
 def _names(table: pa.Table, notes: list[str]) -> list[str]:
@@ -165,8 +186,8 @@ def _comparison(one: significance.Comparison) -> dict[str, Any]:
     found = {
         "metric": one.metric, "first": one.names[0], "second": one.names[1], "a": one.a, "b": one.b,
         "difference": one.difference, "low": interval.low, "high": interval.high,
-        "p_value": one.p_value, "p_adjusted": one.p_adjusted, "test": one.test, "rows": one.rows,
-        "differ": one.differ, "better": one.better, "verdict": one.verdict,
+        "interval": interval.method, "p_value": one.p_value, "p_adjusted": one.p_adjusted,
+        "test": one.test, "rows": one.rows, "differ": one.differ, "better": one.better, "verdict": one.verdict,
     }  # fmt: skip
     return {
         n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in found.items()

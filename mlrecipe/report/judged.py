@@ -105,11 +105,17 @@ def _judge(found: dict[str, Any], told: Source, table: pa.Table, said: Mapping[s
 
 
 def _main(told: Source, known: Sequence[str]) -> str:
-    """The metric that says most: the one that the training watched, else the first."""
-    recipe = recipe_of(told.first).get("train", {})
-    watched = splits.watched(str(recipe.get("monitor", "")), recipe.get("valid_split"))
-    name = watched.partition("/")[2]
-    return name if name in known else next(iter(known), "")
+    """The metric that says most: the one that the training watched, else the first of the task's.
+
+    What a training watched may be its loss, or a metric of an evaluation node.
+    """
+    recipe = recipe_of(told.first)
+    train, named = recipe.get("train", {}), recipe.get("task", {}).get("metrics")
+    watched = splits.watched(str(train.get("monitor", "")), train.get("valid_split"))
+    own = [str(name) for name in named] if isinstance(named, list) else []
+    wanted = [watched.partition("/")[2], *own]
+    found = (name for want in wanted for name in known if name == want or name.endswith(f"/{want}"))
+    return next(found, next(iter(known), ""))
 
 
 def _account(told: Source, file: Predicted, table: pa.Table) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlrecipe.pages.amounts import counted, number, share
-from mlrecipe.significance import is_error
+from mlrecipe.significance import is_error, is_known
+from mlrecipe.significance.intervals import ALIKE
 
 _TIGHT = 4
 """Decimals of a bound."""
@@ -28,11 +29,13 @@ def measure(split: Mapping[str, Any]) -> Iterator[str]:
     if split["is_validation"]:
         where += ", which the training was validated on"
     yield f"{split['main']} is {number(float(interval['value']))} on {where}."
-    if interval["method"] != "none":
+    if is_known(interval["method"]):
         yield (
             f"On other rows of the same kind it would lie between {interval['low']:.{_TIGHT}f} and "
             f"{interval['high']:.{_TIGHT}f} ({interval['confidence']:.0%} interval)."
         )
+    elif interval["method"] == ALIKE:
+        yield "All resamples of these rows agree: how far other rows would lie cannot be told."
 
 
 def remarks(split: Mapping[str, Any]) -> Iterator[str]:
@@ -83,9 +86,15 @@ def summary(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for split in found["splits"]:
         start = f"{split['split']}/" if several else ""
         for name, one in split["metrics"].items():
-            bounds = "" if one["method"] == "none" else f"{one['low']:.4f} to {one['high']:.4f}"
-            rows.append((f"{start}{name}", number(float(one["value"])), bounds))
+            rows.append((f"{start}{name}", number(float(one["value"])), bounds(one)))
     return rows
+
+
+def bounds(one: Mapping[str, Any]) -> str:
+    """Of an interval, in words where they are not known; empty where the number is not finite."""
+    if is_known(one["method"]):
+        return f"{number(float(one['low']))} to {number(float(one['high']))}"
+    return "all resamples agree" if one["method"] == ALIKE else ""
 
 
 def letters(count: int) -> Sequence[str]:

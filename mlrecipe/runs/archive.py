@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from mlrecipe.errors import MlrecipeError, RequestError
 from mlrecipe.runs import cleaning
+from mlrecipe.runs.facts import DAMAGED, sound
 from mlrecipe.runs.run import FOLDER, Run, every
 
 FORMAT, VERSION = "mlrecipe-runs", 1
@@ -78,8 +79,8 @@ def family(run: Run) -> list[Run]:
             is_below = other.facts.get("parent") in found or other.facts.get("group") in found
             if is_below and other.status == "finished":
                 found.setdefault(other.id, other)
-    parent = next((other for other in runs if other.id == run.facts.get("parent")), None)
-    return [*found.values(), *([parent] if parent is not None else [])]
+    above = [r for r in runs if r.id == run.facts.get("parent") and r.status != DAMAGED]
+    return [*found.values(), *above]
 
 
 def pack(
@@ -148,9 +149,11 @@ def _cleaned(
         text = clean.text(item.path)
         if text is not None:
             changed[name] = Item(path=item.path, text=text)
-    facts = json_of(changed.get("run.json", found["run.json"]))
-    if facts.get("status") != run.status:  # elsewhere nobody could tell that its process is gone
-        changed["run.json"] = _saying(run.folder / "run.json", {**facts, "status": run.status})
+    said = json_of(changed.get("run.json", found["run.json"]))
+    # Elsewhere nobody could tell that its process is gone, and what is not sound is refused.
+    facts = {**sound(said)[0], "status": run.status}
+    if facts != said:
+        changed["run.json"] = _saying(run.folder / "run.json", facts)
     if "outputs.json" in found:
         outputs = json_of(found["outputs.json"])
         fitting = _outputs(outputs, found, changed)
@@ -170,6 +173,8 @@ def _outputs(
     """What `outputs.json` is to say: of files that go along, with the digests of what they say now."""
     kept = {}
     for output, facts in outputs.items():
+        if not is_output(facts):
+            continue
         digests = {}
         for name, digest in facts["sha256"].items():
             path = output_path(facts["path"], name)
@@ -178,6 +183,14 @@ def _outputs(
         if digests:
             kept[output] = {**facts, "sha256": digests}
     return kept
+
+
+def is_output(facts: Any) -> bool:
+    """Whether it says of an output what `outputs.json` says: where it is, and the digest of each file."""
+    if not isinstance(facts, dict) or not isinstance(facts.get("path"), str):
+        return False
+    digests = facts.get("sha256")
+    return isinstance(digests, dict) and all(isinstance(text, str) for text in digests.values())
 
 
 def output_path(path: str, name: str) -> str:
@@ -239,7 +252,7 @@ def digest_of(item: Item) -> str:
 
 def json_of(item: Item) -> dict[str, Any]:
     """The table that it holds; an empty one where it holds none."""
-    with suppress(OSError, ValueError), item.open() as file:
+    with suppress(OSError, ValueError, RecursionError), item.open() as file:
         found = json.loads(file.read())
         if isinstance(found, dict):
             return found

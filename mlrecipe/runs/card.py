@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrecipe.runs import loading
-from mlrecipe.runs.results import Story, story
+from mlrecipe.runs.results import Result, Story, evaluated, story
 from mlrecipe.runs.run import Run, write_text
 
 NAME = "model-card.md"
@@ -93,7 +93,7 @@ def _front(told: Story, license_name: str | None) -> str:
             metric_type=_hub_metric(metric), metric_value=value,
             metric_name=metric,
         )
-        for result in told.results for metric, value in result.metrics.items()
+        for result in told.results for metric, value in _of_task(result).items()
         if not metric.endswith("loss") and result.split != "train"
     ]  # fmt: skip
     library = loading.library(told)
@@ -150,7 +150,7 @@ def _metrics(told: Story) -> str:
     rows = [
         [result.split, f"`{name}`", f"{value:.4f}", _count(result.rows), f"`{result.run.id}`"]
         for result in told.results
-        for name, value in result.metrics.items()
+        for name, value in _of_task(result).items()
     ]
     return _table(["split", "metric", "value", "rows", "run"], rows) if rows else ""
 
@@ -203,6 +203,12 @@ def _environment(told: Story) -> str:
             found["git"].get("dirty")
         )
     return "\n".join(f"- {name}: {value}" for name, value in known.items() if value)
+
+
+def _of_task(result: Result) -> dict[str, float]:
+    """The metrics without those of evaluation nodes, which say what to look at."""
+    nodes = evaluated(result.run)
+    return {n: value for n, value in result.metrics.items() if n.partition("/")[0] not in nodes}
 
 
 def _pairs(found: object) -> list[tuple[str, str]]:

@@ -6,12 +6,13 @@ import difflib
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from mlrecipe.recipe.keys import dotted, leaves
+from mlrecipe.runs import varying
 from mlrecipe.runs.manifest import CODE, COMPONENTS
 from mlrecipe.runs.results import recipe_of
 from mlrecipe.runs.run import Run, every
@@ -100,6 +101,9 @@ def between(a: Facts, b: Facts) -> list[Difference]:
     for about in ABOUT:
         then, now = a.parts.get(about), b.parts.get(about)
         if then is None or now is None:
+            continue
+        if about == "recipe":
+            found += _of_recipes(then, now, a.name, b.name)
             continue
         names = [*then, *(name for name in now if name not in then)]
         for name in names:
@@ -247,6 +251,18 @@ def _metrics(run: Run) -> dict[str, Any] | None:
         found |= _read(test, "metrics.json") or {}
     numbers = {k: v for k, v in found.items() if isinstance(v, int | float)}
     return numbers or None
+
+
+def _of_recipes(
+    then: Mapping[str, Any], now: Mapping[str, Any], first: str, second: str
+) -> Iterator[Difference]:
+    """The keys that differ; a table that only one has is one."""
+    for name in varying.varying([then, now]):
+        old, new = varying.table(then, name), varying.table(now, name)
+        is_table = name not in then and name not in now
+        note = f"only {second if old is None else first} has it" if is_table else ""
+        if not (_is_nan(old) and _is_nan(new)):
+            yield Difference(about="recipe", name=name, then=old, now=new, note=note)
 
 
 def _is_unsaid(about: About, name: str, facts: Facts) -> bool:

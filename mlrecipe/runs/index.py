@@ -14,13 +14,16 @@ from typing import Any
 from mlrecipe.code.stamps import is_settled, stamp
 from mlrecipe.recipe.keys import dotted, leaves
 from mlrecipe.recipe.project import MARKERS
+from mlrecipe.runs import facts as kinds
+from mlrecipe.runs import run as running
+from mlrecipe.runs import varying
 from mlrecipe.runs.manifest import RECIPE
 from mlrecipe.runs.run import FOLDER, Run, tags_of, write_text
 
 PLACE = Path(MARKERS[0]) / "runs.json"
 """Where it is kept, seen from the project. Files of the runs are the truth; this only saves reading them."""
 
-_VERSION = 1
+_VERSION = 2
 _FILES = ("run.json", "metrics.json", "env.json", RECIPE)
 """What an entry is made from. A run without the first is none."""
 
@@ -90,19 +93,15 @@ def entries(project: Path, *, keeps: bool = True) -> list[Entry]:
 
 def read(folder: Path) -> Entry | None:
     """The entry of one run's folder, from its files alone; None where it holds no run."""
-    facts = _json(folder / "run.json")
-    if "status" not in facts:
+    run = running.read(folder)
+    if run is None:
         return None
     git = _json(folder / "env.json").get("git", {})
-    metrics = _json(folder / "metrics.json").items()
     return Entry(
-        run=Run(folder=folder, facts=facts),
-        metrics={
-            k: v for k, v in metrics if isinstance(v, int | float) and not isinstance(v, bool)
-        },
+        run=run, metrics=kinds.numbers(_json(folder / "metrics.json")),
         recipe=_flat(folder / RECIPE),
         git={k: git[k] for k in ("commit", "dirty") if k in git} if isinstance(git, dict) else {},
-    )
+    )  # fmt: skip
 
 
 def headline(
@@ -127,18 +126,16 @@ def headline(
 def differing(entries: Sequence[Entry]) -> list[str]:
     """Keys of the runs' recipes whose values are not the same in all; those that most of them have come first.
 
-    Runs whose recipe cannot be read are passed over.
+    A table that only some have is one key. Runs whose recipe cannot be read are passed over.
     """
     recipes = {id(e.recipe): e.recipe for e in entries if e.recipe}
     counts = Counter(id(entry.recipe) for entry in entries)
-    keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe)
-    found: dict[str, tuple[int, int]] = {}
-    for order, key in enumerate(keys):
-        held = [(number, recipe[key]) for number, recipe in recipes.items() if key in recipe]
-        first = held[0][1]
-        differs = len(held) < len(recipes) or any(value != first for _, value in held)
-        if differs and key not in _SILENT:
-            found[key] = (-sum(counts[number] for number, _ in held), order)
+    found: dict[str, int] = {}
+    keys = varying.varying(list(recipes.values()))
+    for key, values in varying.values(recipes.values(), keys).items():
+        if key not in _SILENT:
+            held = (n for n, value in zip(recipes, values, strict=True) if value is not None)
+            found[key] = -sum(counts[number] for number in held)
     return sorted(found, key=found.__getitem__)
 
 
@@ -169,17 +166,22 @@ def _read(place: Path) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
     try:
         keys, values = found["keys"], found["values"]
         recipes = [{keys[k]: values[v] for k, v in pairs} for pairs in found["recipes"]]
-        runs = {name: row for name, row in found["runs"].items() if 0 <= row[3] < len(recipes)}
+        runs = {
+            name: row for name, row in found["runs"].items()
+            if 0 <= row[3] < len(recipes) and all(isinstance(row[n], dict) for n in (1, 2, 4))
+        }  # fmt: skip
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return {}, []
     return runs, recipes
 
 
 def _kept(folder: Path, row: Sequence[Any], recipes: Sequence[Mapping[str, Any]]) -> Entry:
-    _, facts, metrics, number, git = row
+    _, facts, metrics, number, git = row[:5]
+    known, odd = kinds.sound(facts)
     return Entry(
-        run=Run(folder=folder, facts=facts), metrics=metrics, recipe=recipes[number], git=git
-    )
+        run=Run(folder=folder, facts=known, odd=odd), metrics=kinds.numbers(metrics),
+        recipe=recipes[number], git=git,
+    )  # fmt: skip
 
 
 def _write(place: Path, found: Sequence[tuple[Entry, Sequence[str | None]]]) -> None:

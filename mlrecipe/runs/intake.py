@@ -10,7 +10,8 @@ import secrets
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,9 +26,11 @@ from mlrecipe.runs.archive import (
     VERSION,
     Item,
     digest_of,
+    is_output,
     json_of,
     output_path,
 )
+from mlrecipe.runs.facts import ENDS
 from mlrecipe.runs.run import FOLDER, Run, folder_of, read, write_json
 
 _LONGEST = 64 * 2**20
@@ -69,10 +72,12 @@ def unpack(
             aside.mkdir()
             _extract(tar, names, aside, archive, told)
         runs = _runs(manifest, aside, archive)
-        data, kept = _place_data(names, aside, project)
-        for run in runs:
-            _arrive(run, parent / run.id, archive)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        with ExitStack() as undo:  # whatever ends it before all is there, Ctrl-C too
+            data, kept = _place_data(names, aside, project, undo)
+            for run in runs:
+                _arrive(run, parent / run.id, archive, undo)
+            undo.pop_all()
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, RecursionError) as error:
         raise RequestError(f"{archive.name!r} is no archive of runs: {error}") from error
     except OSError as error:
         raise MlrecipeError(f"cannot import {archive.name!r}: {error}") from error
@@ -92,7 +97,7 @@ def _manifest(tar: tarfile.TarFile, archive: Path) -> dict[str, Any]:
     assert file is not None  # it is a regular file
     try:
         found = json.loads(file.read())
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise _damaged(archive, "its list of files cannot be read")
@@ -113,6 +118,8 @@ def _checked(manifest: Mapping[str, Any], project: Path, archive: Path) -> dict[
     for run in runs:
         if not isinstance(run, str) or not _is_plain(run):
             raise _damaged(archive, f"{run!r} is no name of a run")
+    if len({run.casefold() for run in runs}) < len(runs):
+        raise _damaged(archive, "it lists a run twice")
     there = [run for run in runs if os.path.lexists(project / FOLDER / run)]
     if there:
         raise RequestError(
@@ -123,13 +130,21 @@ def _checked(manifest: Mapping[str, Any], project: Path, archive: Path) -> dict[
     for name, facts in files.items():
         parts = name.split("/")
         is_known = (len(parts) > 2 and parts[0] == FOLDER and parts[1] in runs) or (
-            len(parts) > 1 and parts[0] == DATA and parts[1] != FOLDER
+            len(parts) > 1 and parts[0] == DATA and parts[1].casefold() != FOLDER
         )
         if not is_known or not all(map(_is_plain, parts)):
             raise _damaged(archive, f"{name!r} is no place for a file of a run")
-        if not isinstance(facts, dict) or not isinstance(facts.get("bytes"), int):
+        if not _is_listed(facts):
             raise _damaged(archive, "its list of files cannot be read")
     return files
+
+
+def _is_listed(facts: Any) -> bool:
+    """Whether it is what the list says of a file."""
+    if not isinstance(facts, dict) or not isinstance(facts.get("sha256"), str):
+        return False
+    size = facts.get("bytes")
+    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
 
 def _is_plain(name: str) -> bool:
@@ -161,7 +176,7 @@ def _extract(
         assert file is not None  # it is a regular file
         to = aside / name
         to.parent.mkdir(parents=True, exist_ok=True)
-        if _copy(file, to) != files[name].get("sha256"):
+        if _copy(file, to) != files[name]["sha256"]:
             raise _damaged(archive, f"{name!r} is not what was packed")
         told(member.size)
     missing = [name for name in files if name not in seen]
@@ -174,21 +189,35 @@ def _runs(manifest: Mapping[str, Any], aside: Path, archive: Path) -> list[Run]:
     found = []
     for name in manifest["runs"]:
         run = read(aside / FOLDER / name)
-        if run is None or run.facts.get("id") != name or run.facts["status"] == "running":
+        if run is None or run.facts.get("id") != name or run.facts["status"] not in ENDS:
             raise _damaged(archive, f"{name!r} is no run that has ended")
-        outputs = json_of(Item(path=run.folder / "outputs.json"))
-        for facts in outputs.values():
-            for file, digest in facts["sha256"].items():
-                path = run.folder / output_path(facts["path"], file)
-                if not path.is_file() or digest_of(Item(path=path)) != digest:
-                    raise _damaged(archive, f"{file!r} of {name} is not what the run gave")
+        if run.odd:
+            raise _damaged(archive, f"what {name!r} says of {run.odd[0]!r} cannot be")
+        for file, digest in _outputs(run, archive):
+            place = f"{FOLDER}/{name}/{file}"
+            if place not in manifest["files"] or digest_of(Item(path=aside / place)) != digest:
+                raise _damaged(archive, f"{file!r} of {name} is not what the run gave")
         found.append(run)
     return found
 
 
+def _outputs(run: Run, archive: Path) -> Iterator[tuple[str, str]]:
+    """File of an output, as seen from its run → its digest."""
+    item = Item(path=run.folder / "outputs.json")
+    if not item.path.is_file():
+        return
+    outputs = json_of(item)
+    is_empty = not outputs and item.path.read_bytes().strip() == b"{}"
+    if not (outputs or is_empty) or not all(map(is_output, outputs.values())):
+        raise _damaged(archive, f"the outputs.json of {run.id!r} cannot be read")
+    for facts in outputs.values():
+        for file, digest in facts["sha256"].items():
+            yield output_path(facts["path"], file), digest
+
+
 def _place_data(
-    files: Iterable[str], aside: Path, project: Path
-) -> tuple[list[str], list[str]]:  # fmt: skip
+    files: Iterable[str], aside: Path, project: Path, undo: ExitStack
+) -> tuple[list[str], list[str]]:
     """Move data to where they lay in their project; what is there already stays. Returns both lists."""
     placed, kept = [], []
     for name in (n for n in files if n.startswith(f"{DATA}/")):
@@ -200,16 +229,36 @@ def _place_data(
             if not to.is_file() or digest_of(Item(path=to)) != digest_of(Item(path=source)):
                 kept.append(inside)
             continue
-        to.parent.mkdir(parents=True, exist_ok=True)
+        _make_folders(to.parent, undo)
+        undo.callback(_take_back, source, to)
         os.replace(source, to)
         placed.append(inside)
     return placed, kept
 
 
-def _arrive(run: Run, to: Path, archive: Path) -> None:
+def _make_folders(folder: Path, undo: ExitStack) -> None:
+    """Make a folder and those above it; undone, those that were not there go again."""
+    for path in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
+        undo.callback(_leave_folder, path)
+        path.mkdir(exist_ok=True)
+
+
+def _leave_folder(path: Path) -> None:
+    with suppress(OSError):  # it was never made, or others use it already
+        path.rmdir()
+
+
+def _take_back(source: Path, to: Path) -> None:
+    """Undo a move, if it came to it."""
+    if not os.path.lexists(source):
+        os.replace(to, source)
+
+
+def _arrive(run: Run, to: Path, archive: Path, undo: ExitStack) -> None:
     time = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts = {**run.facts, "imported": {"time": time, "from": archive.name}}
     write_json(run.folder / "run.json", facts)
+    undo.callback(_take_back, run.folder, to)
     os.rename(run.folder, to)
 
 

@@ -15,6 +15,9 @@ from mlrecipe.secrecy import redact
 RECIPE = "recipe.resolved.toml"
 """The resolved recipe: itself a recipe, which gives the same again."""
 
+OUTPUTS = "outputs.json"
+"""File of a run: what it produced, with the digest of every file."""
+
 CODE = "code"
 """Folder of a run: the project's own files that the recipe's plugins are made of, as they were."""
 
@@ -76,9 +79,9 @@ def conclude(run: Run, *, metrics: Mapping[str, float], outputs: Mapping[str, Pa
     found: dict[str, Any] = {}
     for name, path in outputs.items():
         folder, names = (path, None) if path.is_dir() else (path.parent, {path.name})
-        digests = folder_digest(folder) if names is None else _one(path)
+        digests = folder_digest(folder) if names is None else {path.name: digest(path)}
         found[name] = {"path": path.relative_to(run.folder).as_posix(), "sha256": digests}
-    run.write("outputs.json", found)
+    run.write(OUTPUTS, found)
 
 
 def inputs_of(run: Run) -> dict[str, Any]:
@@ -104,6 +107,17 @@ def overrides_of(run: Run) -> Overrides:
     return Overrides(picks=picks, files=files, unsets=unsets, sets=sets)
 
 
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content in hex."""
+    import hashlib
+
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
 def _copy(path: Path, to: Path) -> None:
     """Keep a file of the project; one that cannot be read now was read a moment ago, and is left out."""
     try:
@@ -112,13 +126,3 @@ def _copy(path: Path, to: Path) -> None:
         to.write_text(redact(text), encoding="utf-8", errors="surrogateescape")
     except OSError:
         return
-
-
-def _one(path: Path) -> dict[str, str]:
-    import hashlib
-
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {path.name: digest.hexdigest()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.recipe import splits
-from mlrecipe.runs import results
+from mlrecipe.runs import manifest, results
 from mlrecipe.runs.run import Run, every, find
 
 VALIDATIONS = "validations"
@@ -27,6 +28,35 @@ def labelled(run: Run) -> dict[str, Path]:
     """The same, of the splits that have labels."""
     without = run.facts.get("unlabelled", ())
     return {name: path for name, path in files(run).items() if name not in without}
+
+
+def changed(run: Run) -> list[str]:
+    """The files of predictions that are not what the test wrote, by the digests in its `outputs.json`.
+
+    Nothing is said of files whose digests are not there, or that cannot be read.
+    """
+    told = _digests(run)
+    found = []
+    for path in files(run).values():
+        with suppress(OSError):  # who reads it says so
+            if path.name in told and manifest.digest(path) != told[path.name]:
+                found.append(path.name)
+    return found
+
+
+def check(run: Run) -> None:
+    """Raise unless the predictions are what the test wrote.
+
+    Raises:
+        RequestError: a file was changed since.
+    """
+    if found := changed(run):
+        where = run.folder.relative_to(run.folder.parent.parent).as_posix()
+        raise RequestError(
+            f"{where}/{found[0]} was changed since the test wrote it: it is not what outputs.json says",
+            hint=f"put back what it was, or test again: mlrecipe test {run.facts.get('recipe')} "
+            f"--run {run.facts.get('parent') or 'ID'}",
+        )
 
 
 def of_validation(run: Run, checkpoint: str) -> Path:
@@ -60,12 +90,14 @@ def referred(project: Path, run_id: str, split: str, *, other: str = "") -> Path
         other: the split that is evaluated.
 
     Raises:
-        RequestError: there is no such run, it is not finished, or it has no such split.
+        RequestError: there is no such run, it is not finished, it has no such split, or its predictions were
+            changed.
     """
     run = tested(project, find(project, run_id))
     known = files(run)
     if not known:
         raise RequestError(f"run {run.id} has no predictions: {NO_ROWS}")
+    check(run)
     if split:
         if split in known:
             return known[split]
@@ -103,6 +135,20 @@ def tested(project: Path, run: Run) -> Run:
 def place(run: Run, split: str) -> str:
     """What is before the `/` of the metrics of a test's split."""
     return splits.places(results.splits_of(run), "test").get(split, "test")
+
+
+def _digests(run: Run) -> dict[str, str]:
+    """File → SHA-256, as the test left it; of what `outputs.json` says of no file nothing."""
+    try:
+        found = json.loads((run.folder / manifest.OUTPUTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    told: dict[str, str] = {}
+    for facts in found.values() if isinstance(found, dict) else ():
+        digests = facts.get("sha256") if isinstance(facts, dict) else None
+        if isinstance(digests, dict):
+            told |= {str(name): str(digest) for name, digest in digests.items()}
+    return told
 
 
 def _file(name: str, names: list[str]) -> str:

@@ -74,6 +74,12 @@ def results(run: Run) -> tuple[Result, ...]:
     return _split_up(run, _read(run.folder / "metrics.json"))
 
 
+def evaluated(run: Run) -> set[str]:
+    """The evaluation nodes that a run's metrics may come from: of its recipe, and of later ones."""
+    nodes = {name.rpartition("/")[2] for name in _read(run.folder / "evaluation.json")}
+    return nodes | set(recipe_of(run).get("evaluate", {}).get("nodes", {}))
+
+
 def recipe_of(run: Run) -> dict[str, Any]:
     """The run's resolved recipe; empty where it cannot be read."""
     import tomli

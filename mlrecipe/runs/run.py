@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from mlrecipe.errors import RequestError, did_you_mean
 from mlrecipe.recipe.project import MARKERS, project_of
+from mlrecipe.runs import facts as kinds
 from mlrecipe.secrecy import redact
 
-Status = Literal["running", "finished", "failed", "interrupted", "crashed"]
+Status = Literal["running", "finished", "failed", "interrupted", "crashed", "damaged"]
 FOLDER = "runs"
 
 
@@ -28,7 +29,10 @@ class Run:
 
     folder: Path
     facts: Mapping[str, Any]
-    """The content of `run.json`."""
+    """The content of `run.json`, as far as it is what it should be."""
+
+    odd: tuple[str, ...] = ()
+    """The facts of `run.json` that are not, and were left out."""
 
     @property
     def id(self) -> str:
@@ -37,7 +41,10 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """How the run ended; `crashed` when it says running but its process is gone."""
+        """How the run ended; `crashed` when it says running but its process is gone.
+
+        `damaged` where nobody can say, for its `run.json` is none.
+        """
         status: Status = self.facts["status"]
         return "crashed" if status == "running" and not _is_alive(self.facts) else status
 
@@ -63,7 +70,7 @@ class Run:
     def update(self, **facts: Any) -> Run:
         """The run with changed facts, written to its `run.json`; what others wrote there meanwhile stays."""
         now = read(self.folder)
-        kept = self.facts if now is None else now.facts
+        kept = self.facts if now is None or now.odd else now.facts
         return Run(folder=self.folder, facts={**kept, **facts})._written()
 
     def finish(self, status: Status, **facts: Any) -> Run:
@@ -169,18 +176,34 @@ def every(project: Path) -> Iterator[Run]:
 
 
 def read(folder: Path) -> Run | None:
-    """The run in a folder, or None when it holds none."""
+    """The run in a folder, or None when it holds none; facts that are not what they should be are left out."""
     try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        said = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return (
-        Run(folder=folder, facts=facts) if isinstance(facts, dict) and "status" in facts else None
-    )
+    if not isinstance(said, dict) or "status" not in said:
+        return None
+    facts, odd = kinds.sound(said)
+    return Run(folder=folder, facts=facts, odd=odd)
 
 
 def find(project: Path, run_id: str) -> Run:
     """The run of that id, or of the one id that starts or ends so.
+
+    Raises:
+        RequestError: there is none, or more than one, or it is damaged.
+    """
+    run = named(project, run_id)
+    if run.status != kinds.DAMAGED and {"stage", "recipe"} <= run.facts.keys():
+        return run
+    raise RequestError(
+        f"run {run.id} is damaged: its run.json does not say what it is and how it ended",
+        hint=f"mlrecipe runs show {run.id} shows what is left, mlrecipe runs rm {run.id} removes it",
+    )
+
+
+def named(project: Path, run_id: str) -> Run:
+    """The same, of any run, a damaged one too.
 
     Raises:
         RequestError: there is none, or more than one.

@@ -12,6 +12,8 @@ from mlrecipe.errors import DataError
 from mlrecipe.reporting.part import Ids, Numbers
 
 WILSON, BCA, PERCENTILE, NONE = "Wilson", "bootstrap (BCa)", "bootstrap (percentile)", "none"
+ALIKE = "none: all resamples agree"
+"""All resamples come to the same, as of a perfect score: the bootstrap cannot tell how far others would lie."""
 
 _NORMAL = NormalDist()
 _EQUAL = 1e-12
@@ -32,10 +34,16 @@ class Interval:
 
     method: str
     """How the bounds were found: `Wilson`, `bootstrap (BCa)`, `bootstrap (percentile)`, `Student's t`;
-    `none` where the number is not finite."""
+    `none` where the number is not finite, `none: all resamples agree` where the bootstrap has nothing to go by:
+    then the bounds are not known."""
 
     resamples: int
     """Draws of the bootstrap; 0 where none were needed."""
+
+
+def is_known(method: str) -> bool:
+    """Whether an interval by this method has bounds."""
+    return method not in (NONE, ALIKE)
 
 
 def wilson(right: int, rows: int, *, confidence: float = 0.95) -> Interval:
@@ -137,9 +145,13 @@ def check_resamples(resamples: int) -> None:
 def _of_quantiles(
     value: float, drawn: Numbers, places: tuple[float, float], confidence: float, method: str
 ) -> Interval:
-    finite = math.isfinite(value) and bool(np.isfinite(drawn).all())
-    low, high = np.quantile(drawn, places) if finite else (math.nan, math.nan)
+    if not (math.isfinite(value) and bool(np.isfinite(drawn).all())):
+        method = NONE
+    elif np.ptp(drawn) <= _EQUAL:
+        # Bounds of no width would claim that other rows cannot give anything else.
+        method = ALIKE
+    low, high = np.quantile(drawn, places) if is_known(method) else (math.nan, math.nan)
     return Interval(
-        value=value, low=float(low), high=float(high), confidence=confidence,
-        method=method if finite else NONE, resamples=len(drawn),
+        value=value, low=float(low), high=float(high), confidence=confidence, method=method,
+        resamples=len(drawn),
     )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from mlrecipe.reporting.part import Numbers
 from mlrecipe.significance import orders
 from mlrecipe.significance import tallies as t
 from mlrecipe.significance.evidence import Measure, OfOrder, OfSums, Ordered, Sums, of_hits
-from mlrecipe.significance.orders import OfWeights
 from mlrecipe.significance.tested import OneLabel, SeveralLabels
 
 _SECOND: dict[str, t.Rate] = {
@@ -89,7 +87,7 @@ def makers_of_one(part: OneLabel) -> dict[str, Callable[[], Measure]]:
             partial(of_hits, is_right) if is_accuracy else partial(of_tally, tally, formula)
         )
     if part.scores is not None:
-        made |= {name: partial(_order_of_one, part, rate) for name, rate in _ORDERS.items()}
+        made |= _orders(lambda: _order_of_one(part))
         made["calibration-error"] = partial(_calibration, part)
         for k in _TOP:
             if k < len(part.labels):
@@ -105,8 +103,7 @@ def makers_of_several(part: SeveralLabels) -> dict[str, Callable[[], Measure]]:
     }
     made["exact-match"] = partial(of_hits, (part.there == part.given).all(axis=1))
     if part.scores is not None:
-        for name, rate in _ORDERS.items():
-            made[name] = partial(_ordered, rate, part.scores, part.there)
+        made |= _orders(partial(_ordered, part.scores, part.there))
     return made
 
 
@@ -137,20 +134,25 @@ def _decisions(part: SeveralLabels) -> Sums:
     return Sums(kinds, which.reshape(-1).astype(np.int64))
 
 
-def _order_of_one(part: OneLabel, rate: Callable[[Numbers, Numbers], Numbers]) -> OfOrder:
+def _orders(evidence: Callable[[], Ordered]) -> dict[str, Callable[[], Measure]]:
+    """What makes the metrics of one order: they share what is sorted and counted."""
+    once, known = cache(evidence), orders.Curves()
+
+    def made(rate: Callable[[Numbers, Numbers], Numbers]) -> OfOrder:
+        return OfOrder(once(), lambda scores, has: orders.of_curves(rate, scores, has, known))
+
+    return {name: partial(made, rate) for name, rate in _ORDERS.items()}
+
+
+def _order_of_one(part: OneLabel) -> Ordered:
     assert part.scores is not None, "asked for only where there are some"
     if len(part.labels) == 2:
-        return _ordered(rate, part.scores[:, 1:], (part.there == 1)[:, None])
-    return _ordered(rate, part.scores, part.there[:, None] == np.arange(len(part.labels)))
+        return _ordered(part.scores[:, 1:], (part.there == 1)[:, None])
+    return _ordered(part.scores, part.there[:, None] == np.arange(len(part.labels)))
 
 
-def _ordered(
-    rate: Callable[[Numbers, Numbers], Numbers], scores: Numbers, has: NDArray[np.bool_]
-) -> OfOrder:
-    def prepare(ranked: Numbers, targets: NDArray[Any]) -> OfWeights:
-        return orders.of_curves(rate, ranked, targets)
-
-    return OfOrder(Ordered(orders.as_ranks(scores), has), prepare)
+def _ordered(scores: Numbers, has: NDArray[np.bool_]) -> Ordered:
+    return Ordered(orders.as_ranks(scores), has)
 
 
 def _calibration(part: OneLabel) -> OfSums:
@@ -177,5 +179,8 @@ def _top(part: OneLabel, k: int) -> OfSums:
     assert part.scores is not None, "asked for only where there are some"
     own = np.take_along_axis(part.scores, part.there[:, None], axis=1)
     is_before = np.arange(part.scores.shape[1]) < part.there[:, None]
+    if np.isnan(part.scores).any():  # no label can be said to be more probable than another
+        share = of_hits(np.zeros(len(own), np.bool_))
+        return OfSums(share.evidence, lambda sums: np.full(len(sums), np.nan))
     ahead = (part.scores > own) | ((part.scores == own) & is_before)
     return of_hits(ahead.sum(axis=1) < k)

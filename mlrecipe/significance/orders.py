@@ -29,9 +29,18 @@ class Curve:
         self._has = has[self._order].astype(np.float64)
         ranked = scores[self._order]
         self._starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+        self._known: tuple[Numbers, tuple[Numbers, Numbers]] | None = None
 
     def counts(self, weights: Numbers) -> tuple[Numbers, Numbers]:
-        """Rows with the label and all rows at each score, upwards: each (resamples, scores)."""
+        """Rows with the label and all rows at each score, upwards: each (resamples, scores).
+
+        Several metrics ask for the same weights one after the other: they are counted once.
+        """
+        if self._known is None or self._known[0] is not weights:
+            self._known = weights, self._counted(weights)
+        return self._known[1]
+
+    def _counted(self, weights: Numbers) -> tuple[Numbers, Numbers]:
         ordered = weights[:, self._order]
         found, every = ordered * self._has, ordered
         if len(self._starts) < len(self._order):
@@ -55,11 +64,32 @@ def average_precision(found: Numbers, every: Numbers) -> Numbers:
     return divide((found * precisions).sum(axis=1), found.sum(axis=1))
 
 
+class Curves:
+    """The curves of the scores that were asked for last, for all the metrics that are made of them."""
+
+    def __init__(self) -> None:
+        """Nothing was asked for yet."""
+        self._known: tuple[Numbers, NDArray[np.bool_], list[Curve]] | None = None
+
+    def of(self, scores: Numbers, has: NDArray[np.bool_]) -> list[Curve]:
+        """A curve of each label; both of shape (rows, labels)."""
+        if self._known is None or self._known[0] is not scores or self._known[1] is not has:
+            made = [Curve(scores[:, i], has[:, i]) for i in range(scores.shape[1])]
+            self._known = scores, has, made
+        return self._known[2]
+
+
 def of_curves(
-    rate: Callable[[Numbers, Numbers], Numbers], scores: Numbers, has: NDArray[np.bool_]
-) -> OfWeights:
-    """The mean of the rate over the labels that some rows have and some have not; both (rows, labels)."""
-    curves = [Curve(scores[:, i], has[:, i]) for i in range(scores.shape[1])]
+    rate: Callable[[Numbers, Numbers], Numbers], scores: Numbers, has: NDArray[np.bool_],
+    known: Curves,
+) -> OfWeights:  # fmt: skip
+    """The mean of the rate over the labels that some rows have and some have not; both (rows, labels).
+
+    Where a score is no number there is no order, and so no value.
+    """
+    if np.isnan(scores).any():
+        return _no_value
+    curves = known.of(scores, has)
 
     def values(weights: Numbers) -> Numbers:
         rates, is_told = [], []
@@ -76,7 +106,12 @@ def of_curves(
 
 
 def spearman(given: Numbers, there: Numbers) -> OfWeights:
-    """Pearson's correlation of the ranks, equal numbers sharing one; both of shape (rows,)."""
+    """Pearson's correlation of the ranks, equal numbers sharing one; both of shape (rows,).
+
+    Where one is no number there is no order, and so no value.
+    """
+    if np.isnan(given).any() or np.isnan(there).any():
+        return _no_value
     sides = [_Ranks(given), _Ranks(there)]
 
     def values(weights: Numbers) -> Numbers:
@@ -110,6 +145,13 @@ class _Ranks:
 
 
 def as_ranks(scores: Numbers) -> Numbers:
-    """Each column's ranks: all that these metrics see of scores, and what two models can exchange."""
+    """Each column's ranks: all that these metrics see of scores, and what two models can exchange.
+
+    What is no number stays so, for it has no rank.
+    """
     columns: Sequence[Numbers] = [ranks(scores[:, i]) for i in range(scores.shape[1])]
-    return np.stack(columns, axis=1)
+    return np.where(np.isnan(scores), np.nan, np.stack(columns, axis=1))
+
+
+def _no_value(weights: Numbers) -> Numbers:
+    return np.full(len(weights), np.nan)

@@ -109,6 +109,8 @@ def _exchange_sums(a: OfSums, b: OfSums, *, resamples: int, seed: int) -> Tested
     rows = int(counts[differs].sum())
     sums = [counts @ side for side in (ours, theirs)]
     seen = float((a.formula(sums[0][None]) - b.formula(sums[1][None]))[0])
+    if not math.isfinite(seen):
+        return Tested(p_value=math.nan, test=_NAME, resamples=0)
     if not rows:
         return Tested(p_value=1.0, test=_NAME, resamples=0)
     change, counts = (theirs - ours)[differs], counts[differs]

@@ -22,21 +22,31 @@ def paired(a: pa.Table, b: pa.Table, *, is_common: bool = False) -> tuple[pa.Tab
     Raises:
         DataError: the rows are not the same, by number or by label.
     """
-    ours, theirs = _numbers(a, "the first"), _numbers(b, "the second")
-    shared, places, others = np.intersect1d(ours, theirs, return_indices=True)
-    if not len(shared):
+    rows, places, others = shared(a, b)
+    if not len(rows):
         raise DataError(
             "the two have no row in common", hint="compare runs that were tested on the same split"
         )
-    if len(shared) < max(len(ours), len(theirs)) and not is_common:
+    if len(rows) < max(len(a), len(b)) and not is_common:
         raise DataError(
-            f"not the same rows were tested: {len(ours):,} in the first, {len(theirs):,} in the second, "
-            f"{len(shared):,} in both",
+            f"not the same rows were tested: {len(a):,} in the first, {len(b):,} in the second, "
+            f"{len(rows):,} in both",
             hint="--common compares those that are in both",
         )
     a, b = a.take(pa.array(places)), b.take(pa.array(others))
-    _check_labels(a, b, shared)
+    _check_labels(a, b, rows)
     return a, b
+
+
+def shared(a: pa.Table, b: pa.Table) -> tuple[Ids, Ids, Ids]:
+    """The numbers of the rows that both have, and their places in each.
+
+    Raises:
+        DataError: a row is there twice.
+    """
+    ours, theirs = _numbers(a, "the first"), _numbers(b, "the second")
+    rows, places, others = np.intersect1d(ours, theirs, return_indices=True)
+    return rows, places, others
 
 
 def _numbers(table: pa.Table, which: str) -> Ids:

@@ -143,6 +143,12 @@ def gap_of(slices: list[Slice], *, least: int = 30) -> float:
     return max(values) - min(values) if values else 0.0
 
 
+def times_more(table: pa.Table) -> float:
+    """How many rows of the split each row of the table stands for: 1, unless they are some of its rows."""
+    whole = (table.schema.metadata or {}).get(b"rows", b"")
+    return max(1.0, int(whole) / max(len(table), 1)) if whole.isdigit() else 1.0
+
+
 def table_of(slices: list[Slice]) -> pa.Table:
     """Slices as rows: `by`, `slice`, `rows`, `share`, `value`, `low`, `high`, `rest` and `difference`."""
     numbers = ("share", "value", "low", "high", "rest", "difference")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,22 @@ def load(path: Path) -> pa.Table:
     Raises:
         DataError: it is no file of predictions.
     """
+    return _loaded(path, lambda name: name in OWN)
+
+
+def kept(path: Path) -> pa.Table:
+    """The numbers of the rows in a file of predictions, and the columns that were kept of them.
+
+    Raises:
+        DataError: it is no file of predictions.
+    """
+    return _loaded(path, lambda name: name == "row" or name not in OWN)
+
+
+def _loaded(path: Path, is_wanted: Callable[[str], bool]) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            names = [name for name in OWN if name in stream.schema.names]
+            names = [name for name in stream.schema.names if is_wanted(name)]
             parts = [batch.select(names) for batch in stream]
             schema = stream.schema.empty_table().select(names).schema
             return pa.Table.from_batches(parts, schema=schema.with_metadata(stream.schema.metadata))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mlrecipe.significance.intervals import is_known
+
 if TYPE_CHECKING:
     from mlrecipe.significance.comparison import Comparison
 
@@ -43,10 +45,12 @@ def _facts(found: Comparison) -> str:
     difference, low, high = interval.value, interval.low, interval.high
     if found.better == found.names[0]:  # what is said first less what is said after it
         difference, low, high = -difference, -high, -low
+    percent = f"{interval.confidence * 100:.4g} %"
+    bounds = f"{percent} interval {signed(low)} to {signed(high)}"
+    if not is_known(interval.method):
+        bounds = f"no {percent} interval, for all resamples agree"
     said = [
-        f"difference {signed(difference)}",
-        f"{interval.confidence * 100:.4g} % interval {signed(low)} to {signed(high)}",
-        _p(found), f"{found.rows:,} rows",
+        f"difference {signed(difference)}", bounds, _p(found), f"{found.rows:,} rows",
     ]  # fmt: skip
     if found.counts is not None:
         only = found.counts["only_a"] + found.counts["only_b"]

@@ -18,6 +18,7 @@ from mlrecipe.recipe.schema import TrainSpec
 from mlrecipe.recipe.trainer import FOR_MODULES, OWN_TRAINER_KEYS, TRAINER, trainer_parameters
 from mlrecipe.training.rules import batches as rules_batches
 from mlrecipe.training.rules import devices as rules_devices
+from mlrecipe.training.rules import evaluated as rules_evaluated
 from mlrecipe.training.rules import keeping as rules_keeping
 from mlrecipe.training.rules import loggers as rules_loggers
 from mlrecipe.training.rules import metrics as rules_metrics
@@ -110,7 +111,7 @@ def _monitors(values: Mapping[str, Any], catalog: Catalog) -> list[Callable[[], 
 
 
 def _is_of_node(monitor: str, values: Mapping[str, Any], valid_split: str | list[str]) -> bool:
-    """Whether a monitor names a metric of an evaluation node: which it has is known once it has run."""
+    """Whether a monitor names a metric of an evaluation node."""
     place, _, metric = splits.watched(monitor, valid_split).partition("/")
     node = metric.partition("/")[0]
     is_valid = place in splits.places(valid_split, "valid").values()
@@ -118,13 +119,21 @@ def _is_of_node(monitor: str, values: Mapping[str, Any], valid_split: str | list
 
 
 def _check_node(monitor: str, values: Mapping[str, Any], *, key: str) -> None:
-    """Raise unless the evaluation node that a monitor names is computed after each validation."""
-    node = monitor.split("/")[1]
-    if node in evaluation.on_validation(values):
-        return
-    why = evaluation.why_not(values, node) or "`evaluate.validation` does not name it"
-    message = f"evaluation node {node!r} is not computed after a validation: {why}"
-    raise DataError(message, key=key)
+    """Raise unless the evaluation node that a monitor names is computed after each validation.
+
+    And unless it may have that metric: of ops of one's own that is known once the node has run.
+    """
+    _, node, *rest = monitor.split("/")
+    if node not in evaluation.on_validation(values):
+        why = evaluation.why_not(values, node) or "`evaluate.validation` does not name it"
+        message = f"evaluation node {node!r} is not computed after a validation: {why}"
+        raise DataError(message, key=key)
+    op, metric = evaluation.tables(values)[node].get("use"), "/".join(rest)
+    if not rules_evaluated.is_possible(op, metric):
+        message = f"evaluation node {node!r} has no metric {metric!r}"
+        raise DataError(
+            message, key=key, hint=did_you_mean(metric, rules_evaluated.known(op) or ())
+        )
 
 
 def _argument_problems(trainer: Mapping[str, Any], tree: Tree, catalog: Catalog) -> list[Problem]:
@@ -280,9 +289,16 @@ def metric_names(metrics: Iterable[str], valid_split: str | list[str] = "valid")
     return ["train/loss", *(f"{place}/{name}" for place in places for name in each)]
 
 
+_LESS = ("gap", "rate", "wrong-share", "overconfidence", "brier", "negative-log-likelihood")
+
+
 def resolve_mode(monitor: str, mode: str = "auto") -> str:
-    """`min` or `max`: with `auto` losses, errors and distances should fall, everything else should rise."""
+    """`min` or `max`: with `auto` losses, errors and distances should fall, everything else should rise.
+
+    So should what evaluation nodes count of mistakes: `gap`, `rate`, `wrong-share` and their like.
+    """
     if mode != "auto":
         return mode
     name = monitor.rpartition("/")[2].lower()
-    return "min" if any(word in name for word in ("loss", "error", "distance")) else "max"
+    is_less = name in _LESS or any(word in name for word in ("loss", "error", "distance"))
+    return "min" if is_less else "max"

@@ -99,7 +99,7 @@ class Predictions:
 
     def __init__(
         self, path: Path, head: Head, *, split: str = "", beside: Companions | None = None,
-        batches: int = 0,
+        batches: int = 0, sampled_of: int | None = None,
     ) -> None:  # fmt: skip
         """Write the predictions of a split.
 
@@ -109,6 +109,7 @@ class Predictions:
             split: its name.
             beside: columns of its rows that stand beside them.
             batches: so many that are there already stay.
+            sampled_of: rows of the split, where these are only some of them: the metadata `rows`.
         """
         self._path = path
         self._head = head
@@ -119,7 +120,7 @@ class Predictions:
             columns = columns.append(field)
         facts = {
             "labels": json.dumps(list(head.labels)), "head": json.dumps(asdict(head)),
-            "split": split,
+            "split": split, **({} if sampled_of is None else {"rows": str(sampled_of)}),
         }  # fmt: skip
         self._schema = columns.with_metadata(facts)
 

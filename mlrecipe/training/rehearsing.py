@@ -52,7 +52,7 @@ def rehearse(
             with torch.no_grad():
                 output = task.step(network.eval(), batch)
             path = own(folder / each.file, 0)
-            with Predictions(path, evaluating.head, split=each.split) as file:
+            with Predictions(path, evaluating.head, split=each.split, sampled_of=len(rows)) as file:
                 file.add(output.scores, output.targets, rows=numbers)
             evaluating.names |= evaluating.evaluate(each, folder).keys()
     finally:

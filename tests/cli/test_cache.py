@@ -382,6 +382,7 @@ def test_gc_leaves_what_is_pinned_with_its_inputs(prepared, work):
     assert len(removed(prepared)) == 8
 
 
+@pytest.mark.long
 def test_gc_makes_a_store_as_small_as_it_is_told(work):
     """What was used longest ago goes first, and no more than is needed."""
     for changes in ([], LONG):
@@ -411,6 +412,7 @@ def test_gc_that_cannot_make_the_store_small_enough_says_so(prepared, work):
     assert len(listed(prepared)) == 8
 
 
+@pytest.mark.long
 def test_gc_and_du_mean_the_same_by_what_the_store_takes(work):
     """The index with it, which both tell apart."""
     work.run("prepare", "recipe.toml")
@@ -458,6 +460,7 @@ def test_gc_of_a_store_that_several_projects_use_leaves_recipes_that_are_not_her
     assert removed(cli) == ["first", "scaled", "second", "sum"]
 
 
+@pytest.mark.long
 def test_store_42_gc_during_a_run_removes_nothing_that_it_needs(work):
     """A real run waits while everything that nobody else needs is removed, and then goes on."""
     with (work.folder / "ops.py").open("a") as file:
@@ -647,6 +650,7 @@ def test_list_says_which_outputs_are_not_there_and_whether_that_matters(cli, wor
     }
 
 
+@pytest.mark.long
 def test_gc_frees_shards_of_what_was_put_together(sharded, work):
     """No more than is needed; pinned ones stay."""
     work.run("cache", "pin", "doubled[2/3]")

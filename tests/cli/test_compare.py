@@ -289,3 +289,93 @@ def test_a_group_is_not_compared_with_a_single_training(cli: Cli, work: Work) ->
     wrong = cli("runs", "compare", some.id, one.id)
 
     assert (wrong.code, "compare groups with groups" in wrong.err) == (2, True)
+
+
+def with_texts(share: float, texts: list[str]) -> pa.Table:
+    """Predictions with the texts of their rows beside them."""
+    table = answers(share, rows=len(texts))
+    return table.append_column("text", pa.array(texts))
+
+
+def read_data(run: Run, **digests: str) -> Run:
+    """A run that says which files its node `rows` read."""
+    files = {name: [[f"{name}.csv", digest * 8]] for name, digest in digests.items()}
+    node = {"op": "load-files", "digest": "".join(digests.values()) * 4, "files": files}
+    run.write("inputs.json", {"rows": node})
+    return run
+
+
+def test_rows_with_other_texts_are_told_beside_the_verdict(cli: Cli, work: Work) -> None:
+    """Equal labels do not make them the same rows: which column, how many, and where."""
+    texts = [f"text {i}" for i in range(100)]
+    a = read_data(predicted(work, with_texts(0.7, texts)), train="aa", test="bb")
+    texts[17] = "another text"
+    b = read_data(predicted(work, with_texts(0.8, texts)), train="aa", test="cc")
+
+    done = cli("runs", "compare", a.id, b.id)
+    found = json.loads(cli("runs", "compare", a.id, b.id, "--json").out)
+
+    said = (
+        "a and b were not tested on the same data: 'text' differs in 1 of 100 rows, first in row 17"
+    )
+    lines = done.out.splitlines()
+    (place,) = [i for i, line in enumerate(lines) if line == f"warning: {said}"]
+    assert "accuracy" in lines[place - 1]
+    assert found["warnings"] == [said]
+    assert "the tested rows are the same" not in done.out
+    cli("report", a.id, b.id, "--output", "both.html")
+    assert said.replace("'", "&#x27;") in (work.folder / "both.html").read_text().replace(
+        "&#39;", "&#x27;"
+    )
+
+
+def test_data_that_were_only_learnt_from_are_told_as_such(cli: Cli, work: Work) -> None:
+    """The training files differ and the tested rows do not: no warning, and the line says so."""
+    texts = [f"text {i}" for i in range(100)]
+    a = read_data(predicted(work, with_texts(0.7, texts)), train="aa", test="bb")
+    b = read_data(predicted(work, with_texts(0.8, texts)), train="dd", test="bb")
+
+    out = cli("runs", "compare", a.id, b.id).out
+
+    assert "train.csv" in out
+    assert "(the tested rows are the same: what differs in data was only learnt from)" in out
+    assert "warning" not in out
+
+
+def test_without_kept_columns_other_files_are_a_warning(cli: Cli, work: Work) -> None:
+    """Nothing tells whether the rows are the same; nodes whose outputs alone differ are no reason."""
+    a = read_data(predicted(work, answers(0.7)), test="bb")
+    b = read_data(predicted(work, answers(0.8)), test="cc")
+    c = read_data(predicted(work, answers(0.8)), test="bb")
+
+    assert (
+        "warning: a and b may not have been tested on the same data"
+        in cli("runs", "compare", a.id, b.id).out
+    )
+    assert "warning" not in cli("runs", "compare", a.id, c.id).out
+
+
+def test_intervals_and_corrected_p_values_do_not_contradict_each_other(
+    cli: Cli, work: Work
+) -> None:
+    """Of several pairs it is said that an interval is for itself, and what `better` goes by."""
+    ids = [predicted(work, answers(share)).id for share in (0.7, 0.71, 0.9)]
+
+    several, two = cli("runs", "compare", *ids).out, cli("runs", "compare", *ids[:2]).out
+
+    assert "each interval is for itself, not corrected" in several
+    assert "`better` goes by p" in several
+    assert "each interval" not in two
+
+
+def test_metrics_of_evaluation_nodes_are_not_missed(cli: Cli, work: Work) -> None:
+    """Even of a node that was added after the training; a metric of the task is."""
+    runs = [predicted(work, answers(share), metrics=("accuracy", "own")) for share in (0.7, 0.8)]
+    for run in runs:
+        values = {"test/accuracy": 0.5, "test/own": 0.5, "test/threshold/accuracy": 0.6}
+        run.write("metrics.json", values)
+        run.write("evaluation.json", {"threshold": {"metrics": {"accuracy": 0.6}}})
+
+    done = cli("runs", "compare", *(run.id for run in runs))
+
+    assert done.err == "warning: not compared, for predictions do not tell it: own\n"

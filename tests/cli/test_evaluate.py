@@ -81,7 +81,8 @@ def test_a_forced_evaluation_node_runs_again(work, cli):
     assert work.ran() == ["right", "right"]
     refused = cli("evaluate", "recipe.toml", "--force", "hist")
     assert (refused.code, work.ran()) == (2, [])
-    assert "no node 'hist'; did you mean" in refused.err
+    assert "no evaluation node 'hist'; did you mean 'hits'?" in refused.err
+    assert cli("evaluate", "recipe.toml", "--force", "zzzz").err.endswith("'zzzz'; known: hits\n")
 
 
 def test_recipe_mistakes_of_users_of_evaluate_are_told(work, cli):
@@ -241,3 +242,81 @@ def test_a_node_that_fails_leaves_the_others_and_the_test(work, cli):
     assert "recipe.toml:16" in failed.err
     assert work.ran() == ["right"]
     assert read(run, "metrics.json")["test/odd"] == 4.0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("hit", "no node 'hit'; did you mean 'hits'?"),
+     ("qqqq", "no node 'qqqq'; known: first, hits, words")],
+)  # fmt: skip
+def test_a_name_near_that_of_an_evaluation_node_is_told(work, cli, name, told):
+    """`inspect` knows the nodes of the data and of the evaluation."""
+    done = cli("inspect", name, "recipe.toml")
+
+    assert (done.code, done.err) == (2, f"error: {told}\n")
+
+
+def test_of_a_test_of_several_splits_the_nodes_are_named(work, cli):
+    """One for each split."""
+    work.tested("dev", "test")
+
+    done = cli("inspect", "hits", "recipe.toml")
+
+    assert done.err == (
+        "error: node 'hits' is there for each split of the test; name one of them: dev/hits, test/hits\n"
+    )
+
+
+def test_a_run_is_evaluated_with_the_recipe_that_it_has_kept(work, cli):
+    """Where its own is not here, as after `runs import`: the errors name the copy, and the copy does."""
+    run = work.tested()
+    kept = f"runs/{run.id}/recipe.resolved.toml"
+    text = (work.folder / "recipe.toml").read_text()
+    text += '[nodes.table]\nuse = "load-files"\ntrain = "gone.csv"\n'
+    work.write(kept, f'relative_to = "."\n{text}')
+    (work.folder / "recipe.toml").unlink()
+
+    errors = [
+        cli("evaluate", "recipe.toml", "--run", run.id), cli("evaluate", "recipe.toml"),
+        cli("inspect", "hits", "--run", run.id),
+    ]  # fmt: skip
+    done = cli("evaluate", kept)
+
+    assert [each.code for each in errors] == [2, 2, 2]
+    assert f"; its run has kept a copy: mlrecipe evaluate {kept} --run {run.id}\n" in errors[0].err
+    assert errors[0].err == errors[1].err
+    assert f"mlrecipe inspect hits {kept} --run {run.id}\n" in errors[2].err
+    assert (done.code, "share 0.7500" in done.out) == (0, True)
+    assert cli("inspect", "hits", kept, "--run", run.id).code == 0
+    work.write("other.toml", 'name = "other"\n')
+    assert f"mlrecipe evaluate {kept}" in cli("evaluate", "other.toml", "--run", run.id).err
+
+
+def test_a_metric_without_a_name_is_an_error_of_its_node(work, cli):
+    """The node's place in the recipe, its op, and what a name is."""
+    path = work.folder / "ops.py"
+    body = '@mlrecipe.op("nameless")\ndef nameless(predictions):\n    return {"": 1.0}\n'
+    path.write_text(f"{path.read_text()}\n\n{body}")
+    work.add('[evaluate.nodes.odd]\nuse = "nameless"\ninputs = ["predictions"]\n')
+    run = work.tested()
+
+    done = cli("evaluate", "recipe.toml")
+
+    assert done.code == 2
+    assert "evaluate.nodes.odd: op 'nameless': a metric cannot be called ''" in done.err
+    assert "Traceback" not in done.err
+    assert not (run.folder / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("gone", ["rows", "parent", "checkpoint"])
+def test_evaluate_leaves_out_what_a_run_does_not_say(work, cli, gone):
+    """Nodes that ran are told, even if the run says nothing of its rows, its training or its checkpoint."""
+    run = work.tested()
+    facts = {name: fact for name, fact in read(run, "run.json").items() if name != gone}
+    (run.folder / "run.json").write_text(json.dumps(facts))
+
+    done = cli("evaluate", "recipe.toml")
+
+    assert done.code == 0, done.err
+    assert re.search(r"^ *evaluated +\S", done.out, re.MULTILINE)
+    assert "None" not in done.out

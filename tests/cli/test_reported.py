@@ -195,7 +195,7 @@ def test_the_next_command_is_one(tmp_path, stage: str):
 
 
 def test_how_to_see_a_report_that_is_not_shown_is_said(tmp_path, capsys):
-    """The command that shows it in one line, in place of the tables for which no line is left."""
+    """The command that shows it, in the line of the report, where no line is left for its tables."""
     run = judged(tmp_path, {"test": one_label(3)})
     render.begin()
     shown_whole = closed(run, tmp_path, capsys)
@@ -206,9 +206,12 @@ def test_how_to_see_a_report_that_is_not_shown_is_said(tmp_path, capsys):
 
     assert any(line.split() == ["report", "runs/t1/report.json"] for line in shown_whole)
     assert any("precision" in line for line in shown_whole)
-    told = "tables mlrecipe runs show t1, mlrecipe report t1"
-    assert [" ".join(line.split()) for line in without if "mlrecipe report" in line] == [told]
+    told = "report runs/t1/report.json; its tables: mlrecipe runs show t1"
+    assert told in [" ".join(line.split()) for line in without]
     assert not any("precision" in line for line in without)
+    lines = [[line.split()[0] for line in each if line[:3] == "  t" or "mlrecipe" in line or "runs/" in line]
+             for each in (shown_whole, without)]  # fmt: skip
+    assert lines[0] == lines[1], "the last lines have the same names"
 
 
 def test_sets_without_labels_are_told_apart_in_plain_lines(tmp_path, capsys):

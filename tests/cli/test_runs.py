@@ -37,8 +37,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_runs_are_listed_newest_first_with_the_metric_that_counts(cli: Cli, work: Work) -> None:
+def test_runs_are_listed_newest_first_with_the_metric_that_counts(
+    cli: Cli, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Id, stage, recipe, status, what the recipe monitors, age and tags."""
+    monkeypatch.setenv("COLUMNS", "160")
     first = make(work, metrics={"valid/loss": 0.5, "valid/accuracy": 0.7, "valid/f1": 0.625})
     second = make(work, stage="test", metrics={"test/loss": 0.5, "test/f1": 0.5}, parent=first.id)
     third = make(work, "other", status="failed", tags=["final", "v2"])

@@ -234,3 +234,61 @@ def test_show_tells_what_belongs_to_a_run(cli: Cli, work: Work) -> None:
     assert f"mlrecipe train small.toml --resume --run {stopped.id}" in (
         cli("runs", "show", stopped.id).out
     )
+
+
+def test_as_json_it_is_listed_what_would_go(cli: Cli, work: Work) -> None:
+    """Nobody is asked, and nothing goes without `--yes`."""
+    run, other = make(work), make(work)
+    (run.folder / "resume").mkdir()
+    (run.folder / "resume" / "state").write_bytes(b"s" * 3000)
+
+    pruned = json.loads(cli("runs", "prune", "--json").out)
+    removed = json.loads(cli("runs", "rm", other.id, "--json").out)
+
+    assert (pruned["frees"], pruned["removed"]) == (3000, [])
+    assert [each["path"] for each in pruned["would_remove"]] == [f"runs/{run.id}/resume"]
+    assert [each["run"] for each in removed["would_remove"]] == [other.id]
+    assert ((run.folder / "resume").exists(), other.folder.exists()) == (True, True)
+    done = json.loads(cli("runs", "rm", other.id, "--json", "--yes").out)
+    assert ([each["run"] for each in done["removed"]], done["would_remove"]) == ([other.id], [])
+    assert not other.folder.exists()
+
+
+def test_tags_are_told_as_json(cli: Cli, work: Work) -> None:
+    """The run, and all that it has now."""
+    run = make(work, tags=["old"])
+
+    assert json.loads(cli("runs", "tag", run.id, "new", "--json").out) == {
+        "run": run.id, "tags": ["old", "new"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x", "x.tar.xz"])
+def test_another_name_for_an_archive_is_proposed(cli: Cli, work: Work, name: str) -> None:
+    """With the end that it must have."""
+    done = cli("runs", "export", make(work).id, "-o", name)
+
+    assert (done.code, "name it 'x.tar.gz'" in done.err) == (2, True)
+
+
+def test_rm_says_that_a_test_that_stays_cannot_be_repeated(cli: Cli, work: Work) -> None:
+    """For its model is gone."""
+    run = make(work)
+    test = make(work, stage="test", parent=run.id)
+
+    done = cli("runs", "rm", run.id, "--yes")
+
+    assert f"{test.id} is a test of it, and stays; it can be repeated no more" in done.err
+
+
+def test_diff_tells_a_node_that_only_one_has_in_one_line(cli: Cli, work: Work) -> None:
+    """Not one for each of its parameters, which `--json` has."""
+    a, b = make(work), make(work)
+    path = b.folder / "recipe.resolved.toml"
+    path.write_text(f"{path.read_text()}[nodes.clean]\nuse = 'clean'\nlower = true\n")
+
+    done = cli("runs", "diff", a.id, b.id)
+    facts = json.loads(cli("runs", "diff", a.id, b.id, "--json").out)
+
+    assert done.out.splitlines()[1:] == ["recipe", f"  nodes.clean: only {b.id} has it"]
+    assert facts["differences"]["recipe"][0]["b"] == {"use": "clean", "lower": True}

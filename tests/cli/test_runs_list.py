@@ -277,3 +277,93 @@ def test_runs_list_with_everything_is_light(work: Work) -> None:
     """)
 
     assert done.err.splitlines()[-1] == "0"
+
+
+def test_a_name_means_the_column_that_is_called_so(cli: Cli, work: Work) -> None:
+    """The recipe's `epochs`, which tests and unfinished runs have too; how many there were is `run.epochs`."""
+    two = make(work, more="epochs = 2").update(epochs=1)
+    test = make(work, more="epochs = 2", stage="test")
+    make(work, more="epochs = 3").update(epochs=2)
+
+    assert chosen(cli, "--where", "epochs=2") == [test.id, two.id]
+    assert chosen(cli, "--where", "run.epochs=1") == [two.id]
+    assert chosen(cli, "--sort", "epochs")[:2] == [test.id, two.id]
+    assert cli("runs", "rm", "--where", "epochs=2", "--yes").code == 0
+    assert len(chosen(cli)) == 1
+
+
+def test_a_column_is_not_called_as_a_metric_or_a_fact(cli: Cli, work: Work) -> None:
+    """Else a condition on it would mean something else than what is shown."""
+    for number in (1, 2):
+        make(work, more=f"x.f1 = {number}\nx.host = {number}\nx.duration = {number}")
+
+    header = cli("runs", "list", "--all-keys").out.splitlines()[0].split()
+
+    assert header[-3:] == ["x.f1", "x.host", "x.duration"]
+    assert len(chosen(cli, "--where", "x.f1=2")) == 1
+
+
+def test_a_table_that_some_have_is_one_column(cli: Cli, work: Work) -> None:
+    """It can be asked for by its name."""
+    node = "[evaluate.nodes.scaled]\nuse = 'scale'\nfolds = 5\nbins = 3"
+    other = "[evaluate.nodes.other]\nuse = 'x'\nfolds = 5"
+    without, having = make(work, more=other), make(work, more=f"{other}\n{node}")
+
+    header, *rows = cli("runs", "list").out.splitlines()
+
+    assert (header.split()[-1], rows[0].split()[-1]) == ("scaled", "there")
+    assert not rows[1].endswith("there")
+    assert chosen(cli, "--where", "scaled=there") == [having.id]
+    assert chosen(cli, "--where", "scaled!=there") == [without.id]
+
+
+@pytest.mark.parametrize("columns", [80, 90, 110])
+def test_in_a_narrow_terminal_keys_come_before_facts(
+    cli: Cli, work: Work, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """No line is longer than it is wide; what is named comes first, lists last."""
+    for number in range(3):
+        make(
+            work, lr=0.1 + number, stage="test" if number == 2 else "train", tags=["final"],
+            more=f"metrics = ['a', '{number}']\nlabel = '{'x' * 20}{number % 2}'\nseed = 4{number}",
+        )  # fmt: skip
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    plain, named = cli("runs", "list"), cli("runs", "list", "--sort", "label")
+
+    for line in [*plain.out.splitlines(), *plain.err.splitlines(), *named.out.splitlines()]:
+        assert len(line) <= columns
+    assert {"lr", "seed"} <= set(plain.out.splitlines()[0].split())
+    assert "label" in named.out.splitlines()[0].split()
+    assert all(cli("runs", "show", row.split()[0]).code == 0 for row in plain.out.splitlines()[1:])
+
+
+def test_in_a_pipe_nothing_is_cut(cli: Cli, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key that differs has a column, with its whole value."""
+    runs = [make(work, more=f"text = '{'x' * 200}{number}'") for number in range(2)]
+    monkeypatch.delenv("COLUMNS")
+
+    done = cli("runs", "list")
+
+    rows = done.out.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == [run.id for run in reversed(runs)]
+    assert [row.split()[-1] for row in rows] == [f"{'x' * 200}1", f"{'x' * 200}0"]
+    assert done.err == ""
+
+
+@pytest.mark.usefixtures("sweep")
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (("--where", "status=finshed"), "no status 'finshed'; did you mean 'finished'?", 2),
+        (("--where", "stage=trian"), "did you mean 'train'?", 2),
+        (("--tag", "c"), "known: a, b", 0),
+    ],
+)
+def test_a_word_that_is_none_is_told(
+    cli: Cli, arguments: tuple[str, str], said: str, code: int
+) -> None:
+    """With what may be meant."""
+    done = cli("runs", "list", *arguments)
+
+    assert (done.code, said in done.err) == (code, True)

@@ -275,6 +275,7 @@ def test_recipe_38_variants_have_a_schema_of_their_own(work: Work, cli: Cli) -> 
     assert not _accepts(schema, "trian.epochs = 2")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("patch", "is_right"),
     [

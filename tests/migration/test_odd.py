@@ -18,6 +18,7 @@ from tests.migration.configs import runway as config
 ODD = (None, [None], {"a": None}, "x", 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("convert", "values"),
     [(runway.convert, config()), (hydra.convert, yaml.safe_load(HYDRA))],

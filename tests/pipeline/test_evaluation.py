@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlrecipe import plugins
+from mlrecipe import events, plugins
 from mlrecipe.errors import MlrecipeError, RecipeError
 from mlrecipe.pipeline import evaluation, roots
 from mlrecipe.pipeline.execute import execute
@@ -207,3 +207,22 @@ def test_a_gc_leaves_what_kept_runs_and_the_recipe_were_evaluated_to(work):
     only = roots.finder(store, work.folder, keep_runs=0)(usage.census(store)).records
     assert kept[0] not in only
     assert only[kept[1]] == "the newest of hits"
+
+
+def test_experiment_27_what_a_node_has_to_say_is_said_once_in_a_training(work):
+    """With the node that it is of, however many validations there are; with other numbers it is the same."""
+    table = '[evaluate.nodes.{}]\nuse = "slices"\ninputs = "predictions"\nby = "prediction"\n'
+    work.add(table.format("parts") + table.format("more"))
+    runs = [work.tested(right=[1, 0, 0, 0]), work.tested(right=[1, 1, 0, 0, 0])]
+    judging, told = judge(work.request()), list[events.Event]()
+
+    with events.listening(told.append):
+        for run in (*runs, *runs):
+            judging.evaluate(run.folder / "predictions.arrow", split="test")
+
+    notes = [event for event in told if isinstance(event, events.Note)]
+    assert [(note.node, note.level) for note in notes] == [
+        ("parts", "warning"),
+        ("more", "warning"),
+    ]
+    assert all("fewer than two slices have 30 rows" in note.text for note in notes)

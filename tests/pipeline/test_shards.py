@@ -396,6 +396,7 @@ def tables(work):
     return work
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.parametrize("shards", [3, 7])
 def test_data_sets_are_the_same_in_shards(tables, tmp_path, shards):
@@ -415,6 +416,7 @@ def test_data_sets_are_the_same_in_shards(tables, tmp_path, shards):
     assert dict(whole.records["out"].summary["rows"]) == {"train": 19, "valid": 1, "test": 0}
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.parametrize("is_pair", [False, True])
 def test_tokens_are_the_same_in_shards(tables, tmp_path, is_pair):

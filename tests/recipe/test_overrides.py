@@ -155,6 +155,13 @@ def test_what_is_no_key_and_value_is_refused(work, text):
     assert problem.startswith("--set #2  expected KEY=VALUE with a dotted key")
 
 
+def test_a_key_with_other_letters_is_told_to_stand_in_quotes(work):
+    """The message of a key that cannot be read names the cause."""
+    [problem] = work.problems("nodes.ü.free=1")
+
+    assert "parts with other letters than a to z stand in quotes" in problem
+
+
 @pytest.mark.parametrize("key", ["nodes.n.free", "nodes.n.text", "nodes.n.whole", "train.epochs"])
 def test_recipe_24_a_newline_creates_no_other_key(work, key):
     """What follows it is part of the value, or wrong."""

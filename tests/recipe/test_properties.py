@@ -133,6 +133,7 @@ def survives(folder, recipe):
         assert hash_of(path)[0] == expected
 
 
+@pytest.mark.long
 @given(recipe=recipes())
 @CASES
 def test_recipe_40_41_a_random_recipe_survives_being_written_out(folder, recipe):
@@ -217,6 +218,7 @@ def is_only_an_error(folder, seed):
     assert str(error).strip()
 
 
+@pytest.mark.long
 @given(seed=st.integers(0, 2**32))
 @CASES
 def test_recipe_27_random_damage_is_only_ever_an_error(folder, seed):

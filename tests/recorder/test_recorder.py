@@ -394,3 +394,14 @@ def test_rows_logged_one_by_one_become_arrow():
 
     assert len(recorder._rows._single) < 1_000
     assert recorder.column("n") == list(range(2_500))
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/", "a\nb", "\x1b[31m", "x" * 101])
+def test_a_metric_has_a_name_that_can_be_shown(name):
+    """Of a recorder's statistics and of a dict; what is no metric may be called as it likes."""
+    for value in (Recorder(statistics={name: 0.5}), {name: 0.5}):
+        with pytest.raises(DataError, match="a metric cannot be called"):
+            metrics_of(value)
+
+    assert metrics_of(Recorder(statistics={name: "text"})) == {}
+    assert metrics_of({"F1 <all>/größe": 0.5}) == {"F1 <all>/größe": 0.5}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,12 +262,17 @@ def test_secrets_stay_references(work: Work, cli: Cli):
     [
         (["nope"], "no run 'nope'"),
         (["s-0002", "--output", "runs"], "--output: 'runs' is a folder; name a file in it"),
-        (["s-0002", "--output", "nowhere/x.html"], "--output: there is no folder 'nowhere'"),
+        (
+            ["s-0002", "--output", "plain/x.html"],
+            "--output: cannot make the folder 'plain': a file of that name is there",
+        ),
         (["s-0002", "--json", "--output", "x.html"], "--json and --output cannot be combined"),
     ],
 )
 def test_a_wrong_request_writes_nothing(runs: Path, cli: Cli, arguments: list[str], message: str):
     """One line says what is wrong."""
+    (runs / "plain").touch()
+
     done = cli("report", *arguments)
 
     assert (done.code, done.out) == (2, "")
@@ -279,3 +285,38 @@ def test_where_there_is_no_run_that_is_said(work: Work, cli: Cli):
     done = cli("report")
 
     assert (done.code, done.err) == (2, "error: no runs in runs; mlrecipe run RECIPE makes some\n")
+
+
+def test_a_perfect_score_says_that_all_resamples_agree(work: Work, cli: Cli):
+    """No bounds of no width: on the page and on the terminal, in words; of accuracy Wilson's."""
+    left.leave_test(work.folder, "s-0002", left.one_label(skill=50.0))
+
+    done = cli("report", "s-0002")
+
+    assert done.code == 0
+    assert re.search(r"accuracy +1\.0000 +0\.9\d+ to 1\.0000", done.out)
+    assert re.search(r"f1 +1\.0000 +all resamples agree", done.out)
+    assert "all resamples agree" in page_of(work.folder).text
+
+
+def test_training_45_the_verdict_is_of_the_tasks_first_metric_where_a_node_was_watched(
+    work: Work, cli: Cli
+):
+    """Or the loss: of neither there is an interval."""
+    recipe = (
+        '[task]\nmetrics = ["f1-macro", "accuracy"]\n[train]\nmonitor = "valid/lengths/worst"\n'
+    )
+    left.leave_training(work.folder, "t-0001", recipe=recipe)
+    left.leave_test(work.folder, "s-0002", left.one_label(40), parent="t-0001")
+
+    found = json.loads(cli("report", "s-0002", "--json").out)
+
+    assert [split["main"] for split in found["splits"]] == ["f1-macro"]
+
+
+def test_the_folder_of_a_report_is_made(work: Work, cli: Cli):
+    """And those above it."""
+    left.leave_test(work.folder, "s-0002", left.one_label(40))
+
+    assert cli("report", "s-0002", "--output", "out/all/report.html").code == 0
+    assert (work.folder / "out" / "all" / "report.html").is_file()

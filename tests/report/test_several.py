@@ -61,7 +61,7 @@ def test_trainings_stand_for_their_tests_and_a_group_for_its_trainings(pair: Pat
     """Whatever is named, each training with its test is there once."""
     group = pair / "runs" / "g-0009"
     group.mkdir()
-    facts = {"id": "g-0009", "stage": "repeat", "status": "finished"}
+    facts = {"id": "g-0009", "stage": "repeat", "status": "finished", "recipe": "small.toml"}
     (group / "run.json").write_text(json.dumps(facts))
     runs = [{"run": "t-0001", "seed": 1}, {"run": "t-0002", "seed": 2}]
     (group / "repeat.json").write_text(json.dumps({"runs": runs}))

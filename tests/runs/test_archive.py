@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from mlrecipe import secrecy
-from mlrecipe.errors import RequestError
+from mlrecipe.errors import MlrecipeError, RequestError
+from mlrecipe.runs import intake
 from mlrecipe.runs.archive import family, pack
 from mlrecipe.runs.intake import unpack
 from mlrecipe.runs.manifest import conclude
@@ -271,10 +273,34 @@ def drop(manifest: dict[str, Any], found: dict[str, bytes]) -> None:
 def swap(manifest: dict[str, Any], found: dict[str, bytes]) -> None:
     """A change: other weights, and a list that fits them."""
     alter(manifest, found)
-    import hashlib
-
     name = next(name for name in found if name.endswith("model.safetensors"))
     manifest["files"][name]["sha256"] = hashlib.sha256(found[name]).hexdigest()
+
+
+def say(file: str, text: str) -> Change:
+    """A change: a small file says something else, and the list fits it; `NAME` is that of the run."""
+
+    def change(manifest: dict[str, Any], found: dict[str, bytes]) -> None:
+        name = next(name for name in found if name.endswith(file))
+        found[name] = text.replace("NAME", name.split("/")[1]).encode()
+        digest = hashlib.sha256(found[name]).hexdigest()
+        manifest["files"][name] = {"bytes": len(found[name]), "sha256": digest}
+
+    return change
+
+
+def list_it(**facts: Any) -> Change:
+    """A change: the list says something else of a file."""
+
+    def change(manifest: dict[str, Any], found: dict[str, bytes]) -> None:
+        name = next(name for name in found if name.endswith("metrics.json"))
+        manifest["files"][name] |= facts
+
+    return change
+
+
+_RUN = '{"id": "NAME", "stage": "train", "recipe": "r", "status": "finished"'
+"""How the facts of a run begin."""
 
 
 def call_it(name: str) -> Change:
@@ -303,6 +329,22 @@ def call_it(name: str) -> Change:
         (drop, "is missing"),
         (swap, "is not what the run gave"),
         (lambda manifest, found: manifest.update(runs=3), "cannot be read"),
+        (lambda manifest, found: manifest["runs"].append(manifest["runs"][0]), "a run twice"),
+        (rename("data/Runs/evil"), "is no place for a file of a run"),
+        (list_it(sha256=None), "its list of files cannot be read"),
+        (list_it(bytes=-1), "its list of files cannot be read"),
+        (say("run.json", _RUN.replace("finished", "done") + "}"), "is no run that has ended"),
+        (say("run.json", _RUN.replace('"finished"', "[1]") + "}"), "is no run that has ended"),
+        (say("run.json", "[" * 100_000), "is no run that has ended"),
+        (say("run.json", _RUN + ', "rows": "many"}'), "says of 'rows' cannot be"),
+        (say("run.json", _RUN + ', "parent": "../x"}'), "says of 'parent' cannot be"),
+        (say("outputs.json", "[]"), "outputs.json of .* cannot be read"),
+        (say("outputs.json", "[" * 100_000), "outputs.json of .* cannot be read"),
+        (say("outputs.json", '{"best": {"path": "x"}}'), "outputs.json of .* cannot be read"),
+        (
+            say("outputs.json", '{"best": {"path": "..", "sha256": {"a": "b"}}}'),
+            "is not what the run gave",
+        ),
     ],
 )
 def test_an_archive_that_was_tampered_with_is_refused(
@@ -382,3 +424,58 @@ def test_an_archive_cut_short_is_refused(project: Path, other: Path, tmp_path: P
             unpack(archive, other)
 
     assert files(other) == {}
+
+
+def test_a_list_too_deep_to_read_is_refused(other: Path, tmp_path: Path) -> None:
+    """As one that was damaged."""
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz") as tar:
+        info = tarfile.TarInfo("manifest.json")
+        info.size = 100_000
+        tar.addfile(info, io.BytesIO(b"[" * info.size))
+
+    with pytest.raises(RequestError, match="damaged or was tampered with"):
+        unpack(tmp_path / "x.tar.gz", other)
+
+
+@pytest.mark.parametrize("error", [OSError("no room"), KeyboardInterrupt()])
+def test_what_arrived_goes_again_where_the_rest_cannot_come(
+    project: Path,
+    other: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    """Runs and data that are in their places already too, and the folders that were made for them."""
+    first, second = make(project), make(project)
+    (project / "a.csv").write_text("a")
+    data = {"deep/data/a.csv": project / "a.csv"}
+    pack(tmp_path / "x.tar.gz", [first, second], project=project, data=data)
+    whole, arrived = intake.write_json, []
+
+    def fail(path: Path, facts: Any) -> None:
+        if arrived:
+            assert (other / "deep" / "data" / "a.csv").is_file()
+            assert (other / "runs" / arrived[0]).is_dir()
+            raise error
+        arrived.append(path.parent.name)
+        whole(path, facts)
+
+    monkeypatch.setattr(intake, "write_json", fail)
+    with pytest.raises((MlrecipeError, KeyboardInterrupt)):
+        unpack(tmp_path / "x.tar.gz", other)
+
+    assert files(other) == {}
+    assert list((other / "runs").iterdir()) == []
+    assert not (other / "deep").exists()
+
+
+def test_an_export_leaves_out_what_is_no_fact(project: Path, other: Path, tmp_path: Path) -> None:
+    """So that the archive can be taken in again: odd facts, outputs without digests."""
+    run = make(project)
+    facts = json.loads((run.folder / "run.json").read_text())
+    (run.folder / "run.json").write_text(json.dumps(facts | {"rows": "x"}))
+    (run.folder / "outputs.json").write_text('{"best": {"path": "checkpoints/best"}}')
+
+    pack(tmp_path / "x.tar.gz", list(every(project)), project=project)
+
+    assert "rows" not in unpack(tmp_path / "x.tar.gz", other).runs[0].facts

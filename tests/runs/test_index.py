@@ -91,8 +91,9 @@ def test_a_file_that_was_just_written_is_read_again(project: Path) -> None:
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize(
     "damage",
-    ["", "{", "[]", '{"version": 0}', '{"version": 1, "keys": 3}',
-     '{"version": 1, "keys": [], "values": [], "recipes": [], "runs": {"x": ["", {}, {}, 9, {}]}}'],
+    ["", "{", "[]", '{"version": 0}', '{"version": 2, "keys": 3}',
+     '{"version": 2, "keys": [], "values": [], "recipes": [], "runs": {"x": ["", {}, {}, 9, {}]}}',
+     '{"version": 2, "keys": [], "values": [], "recipes": [[]], "runs": {"x": ["", 5, {}, 0, {}]}}'],
 )  # fmt: skip
 def test_a_damaged_index_is_made_anew(project: Path, damage: str) -> None:
     """Whatever is in it."""
@@ -102,7 +103,7 @@ def test_a_damaged_index_is_made_anew(project: Path, damage: str) -> None:
     (project / PLACE).write_text(damage)
 
     assert seen(project) == first
-    assert json.loads((project / PLACE).read_text())["version"] == 1
+    assert json.loads((project / PLACE).read_text())["version"] == 2
 
 
 @pytest.mark.usefixtures("settled")

@@ -10,7 +10,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from mlrecipe.errors import DataError
-from mlrecipe.significance import interval_of_rows, intervals
+from mlrecipe.significance import compare, interval_of_rows, intervals
 from mlrecipe.significance.intervals import bca, percentile, wilson
 from tests.significance.tables import numbers, one_label, right_or_wrong, sentences
 
@@ -166,3 +166,54 @@ def test_wrong_numbers_are_refused():
         intervals(table, resamples=5)
     with pytest.raises(DataError, match="seed"):
         intervals(table, ["f1"], seed=-1)
+
+
+@pytest.mark.parametrize(
+    "metric", ["auroc", "average-precision", "calibration-error", "top-3-accuracy"]
+)
+def test_a_probability_that_is_no_number_leaves_no_number(metric: str):
+    """One NaN among the probabilities: the metric is no number either, and has no bounds."""
+    random = np.random.default_rng(0)
+    scores = random.dirichlet(np.ones(4), 60)
+    scores[3, 2] = math.nan
+    table = one_label(random.integers(0, 4, 60), scores.argmax(1), labels=4, scores=scores)
+
+    found = intervals(table, [metric], resamples=100)[metric]
+    same = compare(table, table, metric, resamples=100)
+
+    assert math.isnan(found.value)
+    assert (math.isnan(found.low), found.method) == (True, "none")
+    assert same.verdict == f"{metric}: nothing can be said, for it is no finite number"
+
+
+def test_ranks_of_what_is_no_number_leave_no_number():
+    """Spearman's correlation of a NaN among the predictions is no number."""
+    there = np.arange(20.0)
+    given = np.where(there == 3, math.nan, there)
+
+    found = intervals(numbers(there, given), ["spearman-corrcoef"], resamples=100)
+
+    assert math.isnan(found["spearman-corrcoef"].value)
+
+
+def test_resamples_that_all_agree_give_no_bounds():
+    """Of a perfect score a share of rows has Wilson's interval; all else says why it has none."""
+    found = intervals(right_or_wrong(np.ones(50, np.bool_)), ["accuracy", "f1"])
+
+    accuracy, f1 = found["accuracy"], found["f1"]
+    assert (accuracy.low, accuracy.high) == (pytest.approx(0.9287, abs=1e-4), 1.0)
+    assert (f1.value, f1.method) == (1.0, "none: all resamples agree")
+    assert math.isnan(f1.low)
+    assert math.isnan(f1.high)
+
+
+def test_a_difference_that_is_the_same_in_all_resamples_has_no_interval():
+    """One is right in every row and the other in none: the difference is told without an interval."""
+    right = np.ones(50, np.bool_)
+
+    found = compare(right_or_wrong(~right), right_or_wrong(right), "accuracy")
+
+    assert math.isnan(found.interval.low)
+    assert (
+        "difference +1.0000, no 95 % interval, for all resamples agree, p < 0.001" in found.verdict
+    )

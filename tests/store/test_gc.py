@@ -469,6 +469,7 @@ def test_an_object_left_in_the_trash_goes_back_if_a_record_has_it(store):
     assert list(store.paths.trash.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_store_48_after_a_power_cut_every_visible_record_verifies(other, memory):
     """Whatever was not synced may be lost, at each point of publishing, removing and publishing again."""

@@ -88,6 +88,7 @@ print(json.dumps([record.bytes, len(data), sum(picked) + total, anonymous() - be
 """
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is of Linux")
 def test_store_28_two_gigabytes_load_under_a_limit_of_one(tmp_path):

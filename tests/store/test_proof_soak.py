@@ -40,6 +40,7 @@ def edit(life, key):
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.mark.long
 def test_every_kind_of_edit_is_seen_and_every_way_back(tmp_path, monkeypatch):
     """With all digests of code and files remembered: helper, constant, op, each parameter, each file."""
     monkeypatch.setattr(stamps, "RACY_NS", -1)

@@ -270,6 +270,7 @@ def check_whole(root):
         assert objects.corruption(manifest.parent, manifest.parent.name) == ""
 
 
+@pytest.mark.long
 def test_store_44_killed_at_each_point_of_a_push(process, source, quick_folder):
     """No record without its object is there, and the next push completes the work."""
     source.close()

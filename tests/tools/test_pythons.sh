@@ -25,7 +25,7 @@ for python in $candidates; do
   echo "test-pythons: Python $version ($python)"
   "$python" -m venv "$scratch/$version"
   "$scratch/$version/bin/python" -m pip install --quiet -c constraints.txt "${light[@]}"
-  "$scratch/$version/bin/python" -m pytest -q -r fE -p no:cacheprovider -m 'not real and not bench' \
+  "$scratch/$version/bin/python" -m pytest -q -r fE -p no:cacheprovider -m 'not long and not real and not bench' \
     --basetemp "$scratch/$version/tmp" || failed="$failed $version"
   runs=$((runs + 1))
   rm -rf "${scratch:?}/$version"

@@ -204,3 +204,18 @@ def test_experiment_27_a_metric_of_an_evaluation_node_may_be_watched():
     assert fine == other == {}
     assert "its input 'validation' is not there" in wrong["train.monitor"]
     assert "`evaluate.validation` does not name it" in left_out["train.monitor"]
+
+
+@pytest.mark.parametrize("metric", ["/worts", "", "/xyz", "/value", "/topic/value"])
+def test_experiment_27_a_metric_that_a_built_in_op_never_has_is_told(metric: str):
+    """With the ones that it has; of several outputs each may have them."""
+    judges = {"nodes": {"lengths": {"use": "slices", "inputs": ["predictions"]}}}
+    task = {"use": "text-classification", "metrics": ["accuracy"]}
+
+    said = found(train={"monitor": f"valid/lengths{metric}"}, task=task, evaluate=judges)
+
+    name = metric.removeprefix("/")
+    told = f"evaluation node 'lengths' has no metric {name!r}; "
+    told += "did you mean 'worst'?" if name == "worts" else "known: gap, value, worst"
+    is_one = metric.endswith("/value")
+    assert said == ({} if is_one else {"train.monitor": told})

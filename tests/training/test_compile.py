@@ -43,6 +43,7 @@ class Counting:
         return lookup_backend("eager")(graph, inputs)
 
 
+@pytest.mark.long
 def test_training_27_there_are_no_more_shapes_than_widths(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: list
 ):

@@ -176,6 +176,21 @@ def test_experiment_27_a_node_that_fails_does_so_before_the_first_step(
     assert not (run / "checkpoints").exists()
 
 
+def test_the_rehearsal_says_of_how_many_rows_it_has_some(tiny: Path, run: Path) -> None:
+    """In the file: a node that counts rows then knows what all of them will have."""
+    facts = []
+
+    class Looking(Doubt):
+        def evaluate(self, predictions: Path, *, split: str) -> Mapping[str, float]:
+            facts.append(read(predictions).schema.metadata.get(b"rows"))
+            raise OpError("enough was seen")
+
+    with pytest.raises(OpError, match="enough"):
+        train(tiny, run, Looking())
+
+    assert facts == [b"20"]
+
+
 def test_the_rehearsal_changes_nothing(tiny: Path, tmp_path: Path) -> None:
     """The weights are those of a training that is not evaluated, even if a node draws random numbers."""
 

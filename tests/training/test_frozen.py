@@ -199,6 +199,7 @@ def learn(
     return losses, scores
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_training_31_steps_and_scores_are_those_without_it(kind: str, tmp_path: Path) -> None:
     """Within 1e-5, for each architecture that is known and however many of its layers are frozen."""

@@ -106,6 +106,7 @@ def test_data_without_words_are_found_before_anything_runs(tmp_path: Path):
     assert "take the output of an op `tokenize-words`" in said["train.data"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("use", [TAGS, FRAMES, "multi-output-classification"])
 def test_values_of_other_kinds_are_no_trouble(use: str):
     """What is wrong with them is said elsewhere."""

@@ -147,6 +147,7 @@ def the_run(client: Any) -> Any:
     return found
 
 
+@pytest.mark.long
 def test_mlflow_has_parameters_metrics_and_the_test_of_a_run(
     tiny: Path, run: Run, client: Any
 ) -> None:

@@ -206,12 +206,14 @@ def test_sync_says_what_it_would_send_and_what_it_has_sent(
 ) -> None:
     """`--dry-run` needs neither login nor network."""
     before = cli("runs", "sync", "3f9c", "--dry-run")
+    (facts,) = json.loads(cli("runs", "sync", "3f9c", "--dry-run", "--json").out)
     sent.with_name(f"{sent.name}.synced").touch()
     after = cli("runs", "sync", "3f9c", "--dry-run")
 
     assert (before.code, after.code) == (0, 0)
     assert before.out.endswith(f"run-{ID}.wandb: would be sent\n")
     assert after.out.endswith(f"run-{ID}.wandb: was sent\n")
+    assert (facts["sent"], facts["unsent"]) == ([], [f"{sent.parent.name}/{sent.name}"])
 
 
 def test_sync_of_a_run_without_wandb_is_a_wrong_request(cli: Callable[..., Done]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import mlrecipe
+from mlrecipe import events
 from mlrecipe.builtin.ops import _evaluated
 from mlrecipe.errors import DataError
 from mlrecipe.interfaces import Column
@@ -46,7 +47,8 @@ def slices(  # noqa: PLR0913 - the parameters of a recipe's node
         metric: one of the metrics of a test that predictions alone give; by default the main one of the kind.
         bins: ranges that numbers are cut into, of as many rows each as equal numbers allow.
         most: slices of a column that has no numbers; its rarer values are put together as `other`.
-        least: rows of a slice that counts for `worst` and `gap`; where none has as many the largest counts.
+        least: rows of a slice that counts for `worst` and `gap`; where none has as many only the largest
+            count. A warning says so where there are not two.
         confidence: of the intervals.
         resamples: draws of the bootstrap for each interval; 0 for no intervals.
         seed: seed of the draws.
@@ -70,9 +72,21 @@ def slices(  # noqa: PLR0913 - the parameters of a recipe's node
     }
     every = [each for own in found.values() for each in own]
     statistics: dict[str, Any] = {"metric": metric, "value": measure(table, metric)}
+    _warn([each.rows for each in every], least, times=cutting.times_more(table))
     # A training that is judged by the worst slice needs it of few rows too.
     least = min(least, max(each.rows for each in every))
     if worst := cutting.worst_of(every, metric, least=least):
         statistics |= {"worst": worst.value, "worst-slice": f"{worst.by}: {worst.name}"}
         statistics["gap"] = max(cutting.gap_of(own, least=least) for own in found.values())
     return _evaluated.recorder(cutting.table_of(every), statistics, predictions)
+
+
+def _warn(rows: list[int], least: int, *, times: float) -> None:
+    """Say so where too few slices count, in a sample of all rows: where too few of all rows' would."""
+    if sum(count * times >= least for count in rows) >= min(2, len(rows)):
+        return
+    largest = max(rows)
+    text = f"fewer than two slices have {least:,} rows: `worst` and `gap` are of the largest alone"
+    facts = f"{rows.count(largest):,} of {len(rows):,}, with {round(largest * times):,} rows"
+    hint = "for those of smaller ones set `least` to fewer rows"
+    events.emit(events.Note(f"{text} ({facts}); {hint}", level="warning"))

@@ -8,6 +8,8 @@ from typing import Any
 from mlrecipe.pages import charts, html
 from mlrecipe.pages.amounts import counted, duration, number
 from mlrecipe.pages.html import Markup
+from mlrecipe.report import verdict
+from mlrecipe.significance import is_known
 
 
 def runs(found: Mapping[str, Any]) -> Iterator[Markup]:
@@ -80,12 +82,10 @@ def _metrics(split: Mapping[str, Any]) -> Markup:
         span = charts.span_of(values)
         for place, name in enumerate(n for n in names if n in each):
             one = each[name]
-            bounds = f"{number(float(one['low']))} to {number(float(one['high']))}"
             drawn = charts.interval(one["value"], one["low"], one["high"], span=span)
-            is_known = one["method"] != "none"
             rows.append(
                 (metric if not place else "", Markup(f"<b>{name}</b>"), number(float(one["value"])),
-                 bounds if is_known else "", drawn if is_known else "",
+                 verdict.bounds(one), drawn if is_known(one["method"]) else "",
                  number(split["rows"].get(name)))
             )  # fmt: skip
     return html.table(header, rows, numbers=(2, 3, 5))
@@ -103,7 +103,7 @@ def _said(split: Mapping[str, Any]) -> Markup:
 def _comparisons(found: Sequence[Mapping[str, Any]]) -> Markup:
     rows = []
     for one in found:
-        bounds, drawn = "", Markup("")
+        bounds, drawn = verdict.bounds({**one, "method": one["interval"]}), Markup("")
         if one["low"] is not None and one["high"] is not None:
             reach = max(abs(one["low"]), abs(one["high"])) * 1.15 or 1.0
             bounds = f"{one['low']:+.4f} to {one['high']:+.4f}"
@@ -134,7 +134,12 @@ def _p(value: float | None) -> str:
 def _how(found: Sequence[Mapping[str, Any]]) -> str:
     rows = max(one["rows"] for one in found)
     pairs = len({(one["first"], one["second"]) for one in found})
-    holm = " The p-values of a metric are corrected for all pairs (Holm)." if pairs > 1 else ""
+    holm = (
+        " The p-values of a metric are corrected for all pairs (Holm), the intervals are not: one may "
+        "leave out 0 where p tells nothing."
+        if pairs > 1
+        else ""
+    )
     return (
         f"Both runs of a pair were judged on the same {counted(rows, 'row')}; intervals are of the paired "
         f"bootstrap.{holm} Where p is 0.05 or more the difference may be chance. Neither says what other "

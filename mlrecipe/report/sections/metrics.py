@@ -8,7 +8,8 @@ from typing import Any
 from mlrecipe.pages import charts, html
 from mlrecipe.pages.amounts import number, share
 from mlrecipe.pages.html import Markup
-from mlrecipe.significance import is_error
+from mlrecipe.report import verdict
+from mlrecipe.significance import is_error, is_known
 
 
 def parts(split: Mapping[str, Any]) -> Iterator[Markup]:
@@ -58,14 +59,13 @@ def _table(found: Mapping[str, Any]) -> Markup:
     span = charts.span_of([b for n in shares for b in (found[n]["low"], found[n]["high"])])
     rows = []
     for name, one in found.items():
-        is_known = one["method"] != "none"
-        bounds = f"{number(float(one['low']))} to {number(float(one['high']))}" if is_known else ""
         drawn = (
             charts.interval(one["value"], one["low"], one["high"], span=span)
-            if name in shares and is_known
+            if name in shares and is_known(one["method"])
             else ""
         )
-        rows.append((name, number(float(one["value"])), bounds, drawn, one["method"]))
+        method = one["method"].partition(":")[0]
+        rows.append((name, number(float(one["value"])), verdict.bounds(one), drawn, method))
     return html.table(("metric", "value", "95 % interval", "", "method"), rows, numbers=(1, 2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics as sk
 
+from mlrecipe import events
 from mlrecipe.builtin.ops.calibration import calibration
 from mlrecipe.builtin.ops.classification_report import classification_report
 from mlrecipe.builtin.ops.confident_errors import confident_errors
@@ -23,6 +25,8 @@ from mlrecipe.code.closure import code_digest
 from mlrecipe.errors import DataError
 from mlrecipe.graph.fingerprint import BUILTIN
 from mlrecipe.recorder import Recorder, metrics_of
+from mlrecipe.registry import registries
+from mlrecipe.training.rules.evaluated import METRICS, is_possible
 from tests.reporting.predicted import (
     numbers,
     one_label,
@@ -259,6 +263,33 @@ def test_slices_by_length_and_columns():
     assert all(row["low"] <= row["value"] <= row["high"] for row in found.rows())
 
 
+@pytest.mark.parametrize(
+    ("least", "rows", "told"),
+    [
+        (20, None, ""),
+        (60, None, "fewer than two slices have 60 rows: `worst` and `gap` are of the largest alone "
+                   "(1 of 4, with 68 rows)"),
+        (100, None, "(1 of 4, with 68 rows); for those of smaller ones set `least` to fewer rows"),
+        (100, 1000, ""),  # some rows of many more: these have slices that are large enough
+        (1000, 2000, "fewer than two slices have 1,000 rows"),
+    ],
+)  # fmt: skip
+def test_a_worst_slice_of_too_few_is_told(least: int, rows: int | None, told: str):
+    """It would be better than the rest, and no sign of that."""
+    given, notes = predictions(), list[events.Event]()
+    facts = {"rows": str(rows)} if rows else {}
+    metadata = given.table.schema.metadata | {k.encode(): v.encode() for k, v in facts.items()}
+    table = given.table.replace_schema_metadata(metadata)
+
+    with events.listening(notes.append):
+        slices(Recorder(table), least=least, resamples=0)
+
+    assert [note.level for note in notes if isinstance(note, events.Note)] == ["warning"] * bool(
+        told
+    )
+    assert told in "".join(note.text for note in notes if isinstance(note, events.Note))
+
+
 def test_mistakes_keep_the_columns_of_the_rows():
     """And the errors are counted."""
     given = predictions()
@@ -322,3 +353,27 @@ def test_rows_that_are_no_predictions_are_told_from_them():
         DataError, match=r"no predictions: their columns are row, label, prediction, co"
     ):
         calibration(worst_mistakes(predictions()))
+
+
+@pytest.mark.parametrize("op", sorted(METRICS))
+def test_the_metrics_of_an_op_that_are_known_before_it_runs_are_those_that_it_gives(op: str):
+    """Of labels, several labels, several outputs, tags and numbers: a monitor that has one is not refused."""
+    run = registries["op"].get(op)
+    random = np.random.default_rng(0)
+    scores, there = random.random((40, 2)), random.integers(0, 2, (40, 2))
+    both = [{"x": "p", "y": "r"}, {"x": "q", "y": "s"}] * 20
+    of_both = outputs(
+        both, both[1:] + both[:1], [[0.8, 0.2, 0.3, 0.7]] * 40, {"x": ("p", "q"), "y": ("r", "s")}
+    )
+    text = [f"{'long ' * (i % 9)}text" for i in range(40)]
+    given = [predictions(2), sentences(), *(Recorder(table.append_column("text", [text])) for table in (
+        several(scores, there, ["a", "b"]), of_both, numbers(scores[:, 0], scores[:, 1])))]  # fmt: skip
+
+    names = set()
+    for each in given:
+        with contextlib.suppress(DataError):  # not of this kind
+            names |= metrics_of(run(each)).keys()
+
+    assert names
+    assert all(is_possible(op, name) for name in names), sorted(names)
+    assert not is_possible(op, "worts")

@@ -235,6 +235,7 @@ def test_takes_the_way_by_words_only_where_it_is_exact(folders: dict[str, str], 
     assert (make_words(tokenizer.backend_tokenizer, 16) is not None) == (kind in BY_WORDS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", sorted(BY_WORDS))
 @pytest.mark.parametrize("max_length", [8, 16, 40])
 def test_words_give_what_rows_give(

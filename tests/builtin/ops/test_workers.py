@@ -58,6 +58,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> DatasetDict:
     return DatasetDictFormat().load(folder)
 
 
+@pytest.mark.long
 def test_glue_9_statistics_are_the_same_for_any_number_of_workers(stored):
     """Byte for byte, with every column that can be looked at."""
     columns = {"text": ["text", "second"], "label": ["label", "score", "tags"]}
@@ -237,6 +238,7 @@ TOKENIZE = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 def test_glue_9_tokens_are_the_same_for_any_number_of_threads(tmp_path):
     """The files' bytes: by words, by rows, and of pairs; in a process each, for it reads the number once."""
@@ -323,6 +325,7 @@ RECIPE = """
 """
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 def test_glue_9_shards_and_jobs_do_not_change_the_output(tmp_path):
     """Built-in ops by rows and one of a user's, in one piece or several, by one process or several."""
