@@ -155,6 +155,9 @@ def test_what_mlrecipe_sets_itself_is_an_argument_of_the_trainer():
     [
         ("valid/loss", "auto", "min"),
         ("valid/calibration-error", "auto", "min"),
+        ("valid/mistakes/rate", "auto", "min"),
+        ("valid/slices/gap", "auto", "min"),
+        ("valid/slices/worst", "auto", "max"),
         ("valid/accuracy", "auto", "max"),
         ("valid/accuracy", "min", "min"),
     ],
