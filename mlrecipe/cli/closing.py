@@ -47,6 +47,8 @@ def close(session: Session, runs: Sequence[Run], *, as_json: bool) -> None:
     if len(runs) > 1:  # the place of its model says where the training is
         places = [(name, place) for name, place in places if name != "run"]
     places += _next(runs[-1], session)
+    if render.written() + len(places) >= _LINES:  # predicting is what comes next
+        places = [place for place in places if place != ("next", _page(runs[-1]))]
     if not reported.show(runs[-1], lines=_LINES - render.written() - len(places) - 1):
         seen = f"; its tables: mlrecipe runs show {runs[-1].id}"
         places = [(name, place + seen * (name == _REPORT)) for name, place in places]
