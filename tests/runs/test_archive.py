@@ -402,7 +402,9 @@ def test_data_do_not_leave_the_project_through_a_link_in_it(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(b"x" * 5000)[:-20]]
+    "content",
+    [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(b"x" * 5000)[:-20]],
+    ids=["empty", "no-archive", "no-tar", "cut-short"],
 )
 def test_what_is_no_archive_is_refused(other: Path, tmp_path: Path, content: bytes) -> None:
     """With one line that says so."""
