@@ -155,3 +155,27 @@ def test_the_changes_of_the_tutorial_on_evaluation_fit_the_demo(
         assert old is not None
         recipe.write_text(recipe.read_text().replace(old[0], line))
     assert run(["check", "demo.toml"]) == 0
+
+
+def test_the_page_on_reports_names_all_texts_that_one_holds() -> None:
+    """Those of mistakes, and rows of evaluation nodes."""
+    from mlrecipe.report import mistaken, nodes
+
+    page = " ".join((ROOT / "docs/how-to/report.md").read_text().split())
+    assert f"up to {mistaken.WORST + mistaken.CONFIDENT} of them for each split" in page
+    assert nodes.ROWS == 10
+    assert "first ten rows of each evaluation node" in page
+
+
+def test_the_recipes_say_what_they_reached() -> None:
+    """Each row is a recipe with its command."""
+    text = (ROOT / "recipes/README.md").read_text()
+    part = text.partition("## What they reached")[2].partition("\n## ")[0]
+
+    assert re.search(r"^\| [\w-]+ \| `mlrecipe run ", part, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_recipe_takes_another_encoder(path: Path) -> None:
+    """By CHECKPOINT, as recipes/README.md says."""
+    assert "${env:CHECKPOINT" in path.read_text()

@@ -67,7 +67,9 @@ def export(
     for text in packed.absolute:
         render.warn(f"a recipe names {text}: it must be there, too, where the run is repeated")
     for text in outside:
-        render.warn(f"{text} lies outside the project, or is hidden: it is not in the archive")
+        render.warn(
+            f"{text} lies outside the project or in its runs/, or is hidden: it is not in the archive"
+        )
     if as_json:
         render.document({
             "archive": shown(to, here=session.here), "bytes": packed.size, "files": packed.files,
@@ -156,7 +158,8 @@ def _data(session: Session, runs: Iterable[Run]) -> tuple[dict[str, Path], list[
         for path in _files(request):
             real = path.resolve()
             inside = real.relative_to(root).parts if real.is_relative_to(root) else (".",)
-            if any(part.startswith(".") for part in inside):
+            is_run = inside[0].casefold() == running.FOLDER
+            if is_run or not all(map(intake.is_plain, inside)):
                 outside.append(str(path))
             else:
                 found["/".join(inside)] = real

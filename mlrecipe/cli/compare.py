@@ -80,7 +80,9 @@ def compare(
         float, typer.Option("--confidence", metavar="SHARE", help="Of the intervals.")
     ] = 0.95,
     resamples: Annotated[
-        int, typer.Option("--resamples", metavar="N", help="Draws of a randomization test.")
+        int,
+        typer.Option("--resamples", metavar="N", help="Draws of a randomization test; of areas and rank "
+                     "correlations of many rows fewer are made."),
     ] = 10000,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draws.")] = 0,
     as_json: Json = False,

@@ -142,6 +142,8 @@ def carry(
     if target.left_out and not settings.is_quiet:
         render.say(f"evaluate: without labels, left out: {', '.join(target.left_out)}")
     if not target.places:
+        if evaluation.of(run):
+            evaluation.conclude(target, {})
         return {}
     records = carry_out(
         session, target.request, settings, nodes=[*target.places], force=_forced(target, force),

@@ -36,5 +36,5 @@ def _places(session: Session, run: Run, found: Mapping[str, Any]) -> list[tuple[
     places = [("evaluated", amounts.tested(run) or run.id), *closing.files(run, folder)]
     if found:
         node = next(iter(found))
-        places.append(("look", f"mlrecipe inspect {node} {session.shown}"))
+        places.append(("look", f"mlrecipe inspect {node} {session.shown} --run {run.id}"))
     return [*places, ("next", f"mlrecipe report {run.id}")]

@@ -50,6 +50,11 @@ def compare(session: Session, chosen: Mapping[str, Run], asked: Asked, *, as_jso
 def _check_asked(asked: Asked) -> None:
     if asked.is_common:
         raise RequestError("--common is for tested rows; groups are compared by their means")
+    if asked.split is not None:
+        raise RequestError(
+            "--split is for single runs; groups are compared by their metrics",
+            hint=f"name one of the split: --metric {asked.split}/accuracy",
+        )
     if not 0 < asked.confidence < 1:
         message = f"--confidence: a share between 0 and 1, not {asked.confidence!r}"
         raise RequestError(message, hint="0.95 is usual")
@@ -74,9 +79,10 @@ def _values(session: Session, group: Run) -> dict[str, dict[str, float]]:
     ]  # fmt: skip
     tests = {str(run.facts["member"]): _newest_test(run, every) for run in members}
     found = {str(run.facts["member"]): _read(run) for run in sorted(members, key=_name)}
-    if all(tests.values()):
-        return {name: found[name] | _read(test) for name, test in tests.items() if test is not None}
-    return found
+    if not all(tests.values()):
+        return found
+    tested = {name: _read(test) for name, test in tests.items() if test is not None}
+    return {name: each | found[name] | each for name, each in tested.items()}  # tests come first
 
 
 def _name(run: Run) -> str:
@@ -193,6 +199,8 @@ def _verdict(found: Mapping[str, Any]) -> str:
     from mlrecipe.significance.verdict import p_text, signed
 
     (a, b), better = found["names"], _better(found)
+    if math.isnan(found["p_value"]):
+        return f"nothing can be said of {a} and {b}: {found['metric']} is no finite number"
     values, difference, low, high = (
         (found["b"], found["a"]),
         found["difference"],
@@ -257,7 +265,9 @@ def _show(
         render.out(each["verdict"])
     render.out()
     tests = ", ".join(dict.fromkeys(each["test"] for each in every))
-    render.out(render.styled(f"p: {tests}", "dim"))
+    count = max(len(pairs) for pairs in found.values())
+    corrected = f"; after Holm's correction for {count} pairs" if count > 1 else ""
+    render.out(render.styled(f"p: {tests}{corrected}", "dim"))
     render.out(render.styled(
         "interval and p tell what other seeds would give on the same rows, not what other rows would", "dim"
     ))  # fmt: skip

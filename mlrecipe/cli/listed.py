@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from mlrecipe.cli import amounts, conditions, render
+from mlrecipe.cli import amounts, naming, render
 from mlrecipe.runs import index, varying
 from mlrecipe.runs.index import Entry
 
@@ -106,7 +106,7 @@ def facts(entry: Entry, folder: str, size: int | None = None) -> dict[str, Any]:
         **{key: run.facts.get(key) for key in ("name", "stage", "recipe")},
         "status": run.status, "tags": entry.tags,
         **{key: run.facts.get(key) for key in ("parent", "group", "started", "ended")},
-        "seconds": conditions.seconds(run), "metric": {"name": best[0], "value": best[1]} if best else None,
+        "seconds": naming.seconds(run), "metric": {"name": best[0], "value": best[1]} if best else None,
         "metrics": dict(entry.metrics), "git": dict(entry.git), "values": dict(entry.recipe),
         **({} if size is None else {"bytes": size}),
     }  # fmt: skip
@@ -133,13 +133,13 @@ def _columns(entries: Sequence[Entry], sizes: Mapping[str, int] | None) -> dict[
 
 def _cells(entry: Entry, sizes: Mapping[str, int] | None) -> dict[str, str]:
     run, best = entry.run, entry.headline
-    took = conditions.seconds(run)
+    took = naming.seconds(run)
     return {
         "run": run.id, "stage": str(run.facts.get("stage", "")),
         "recipe": str(run.facts.get("recipe", "")), "status": run.status,
         "metric": f"{best[0]} {best[1]:.4f}" if best else "",
         "duration": "" if took is None else render.duration(took),
-        "age": amounts.ago(conditions.age(run)), "git": commit(entry),
+        "age": amounts.ago(naming.age(run)), "git": commit(entry),
         "size": render.size((sizes or {}).get(run.id, 0)), "tags": ", ".join(entry.tags),
     }  # fmt: skip
 

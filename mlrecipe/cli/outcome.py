@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import amounts, conditions, render, reported
+from mlrecipe.cli import amounts, naming, render, reported
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import RequestError
@@ -125,7 +125,7 @@ def _imported(facts: Any) -> str:
 
 
 def _began(run: Run) -> str:
-    began, took = conditions.moment(run.facts.get("started")), conditions.seconds(run)
+    began, took = naming.moment(run.facts.get("started")), naming.seconds(run)
     if began is None:
         return ""
     lasted = "" if took is None else f", took {render.duration(took)}"
@@ -182,7 +182,7 @@ def _facts(run: Run, session: Session, every: Sequence[Run]) -> dict[str, Any]:
             for key in ("name", "recipe", "parent", "group", "checkpoint", "replay_of", "cause",
                         "started", "ended")
         },
-        "seconds": conditions.seconds(run), "tags": running.tags_of(run),
+        "seconds": naming.seconds(run), "tags": running.tags_of(run),
         "tests": [each.id for each in _below(every, run, "parent")],
         "git": _of_git(run),
         "files": dict(usage.parts(run.folder)),

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import differing, evaluate, render, tested
+from mlrecipe.cli import differing, evaluate, render, stage, tested
 from mlrecipe.cli.options import Jobs, Json
 from mlrecipe.cli.session import Session, Settings, quiet_libraries
-from mlrecipe.cli.train import _prepared, _test, _train
 from mlrecipe.errors import RequestError
 from mlrecipe.pipeline import present
 from mlrecipe.pipeline.request import Request, open_request
@@ -67,13 +66,13 @@ def replay(
     request = _request(session, chosen, ctx.obj)
     _compare(session, chosen, request, ctx.obj, anyway=anyway)
     nodes = tested.nodes(request) if chosen.facts["stage"] == "test" else None
-    records = _prepared(session, request, ctx.obj, nodes=nodes, jobs=jobs)
+    records = stage.prepare(session, request, ctx.obj, nodes=nodes, jobs=jobs)
     _check_outputs(chosen, records, anyway=anyway)
     if chosen.facts["stage"] == "test":
         parent = running.find(session.project, str(chosen.facts["parent"]))
         pairs = [_retested(session, chosen, parent, ctx.obj, request=request, records=records)]
     else:
-        again = _train(session, request, records, ctx.obj, facts={"replay_of": chosen.id})
+        again = stage.train(session, request, records, ctx.obj, facts={"replay_of": chosen.id})
         _tell_overrides(chosen, again)
         pairs = [_Pair(then=chosen, now=again)]
         test = None if without_test else differences.newest_test(chosen)
@@ -88,20 +87,20 @@ def _check(run: Run, session: Session) -> None:
     Raises:
         RequestError: it is a group, has not finished, or what it needs is gone.
     """
-    stage = run.facts.get("stage")
-    if stage not in ("train", "test"):
+    kind = run.facts.get("stage")
+    if kind not in ("train", "test"):
         listing = f"mlrecipe runs list --where {shlex.quote(f'group={run.id}')}"
         hint = f"repeat one of its trainings: {listing}"
-        raise RequestError(f"run {run.id} is a {stage} run", hint=hint)
+        raise RequestError(f"run {run.id} is a {kind} run", hint=hint)
     if run.status != "finished":
         recipe = shlex.quote(str(run.facts.get("recipe")))
         raise RequestError(
             f"run {run.id} is {run.status}: there is no result to repeat",
-            hint=f"to go on with it: mlrecipe {stage} {recipe} --resume --run {run.id}",
+            hint=f"to go on with it: mlrecipe {kind} {recipe} --resume --run {run.id}",
         )
     if not (run.folder / RECIPE).is_file():
         raise RequestError(f"run {run.id} has no {RECIPE}: it cannot be repeated")
-    if stage == "test":
+    if kind == "test":
         running.find(session.project, str(run.facts.get("parent"))).checkpoint(
             str(run.facts.get("checkpoint"))
         )
@@ -222,8 +221,8 @@ def _retested(
     """The test of another training, or of the same once more, as it was made."""
     request = request or _request(session, test, settings)
     if records is None:
-        records = _prepared(session, request, settings, nodes=tested.nodes(request))
-    done = _test(
+        records = stage.prepare(session, request, settings, nodes=tested.nodes(request))
+    done = stage.judge(
         session, request, records, parent, settings, checkpoint=test.facts.get("checkpoint")
     )
     evaluate.after(session, request, [done], settings)

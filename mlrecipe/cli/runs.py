@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mlrecipe.cli import amounts, conditions, listed, render
+from mlrecipe.cli import amounts, conditions, listed, naming, render
 from mlrecipe.cli.options import Json
 from mlrecipe.cli.session import Session
 from mlrecipe.errors import RequestError, did_you_mean
@@ -103,10 +103,10 @@ def list_(
         render.say(_none(session, every, stage, name, tag, where))
     else:
         names = [*conditions.names_in(where or ()), *([sort.removesuffix("-")] if sort else [])]
-        keys = [conditions.key_of(name, among, name) for name in names]
+        keys = [naming.key_of(name, among, name) for name in names]
         _show_list(
             found, all_keys=all_keys, sizes=sizes, first=[key for key in keys if key is not None],
-            taken=conditions.taken(among),
+            taken=naming.taken(among),
         )  # fmt: skip
 
 
@@ -152,15 +152,20 @@ def _sorted(found: list[Entry], sort: str | None, among: Sequence[Entry]) -> lis
     if sort is None or not found:
         return found
     key = sort.removesuffix("-")
-    values = conditions.values_of(key, among, f"--sort {sort}")
-    having = [entry for entry in found if values[entry.id] is not None]
+    values = naming.values_of(key, among, f"--sort {sort}")
+    having = [entry for entry in found if not _is_none(values[entry.id])]
     having.sort(key=lambda e: _order(values[e.id]), reverse=sort.endswith("-"))
-    return [*having, *(entry for entry in found if values[entry.id] is None)]
+    return [*having, *(entry for entry in found if _is_none(values[entry.id]))]
+
+
+def _is_none(value: Any) -> bool:
+    """Whether it is nothing to sort by: NaN is not."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _order(value: Any) -> tuple[bool, float, str]:
     """Numbers by size, then the rest by their text."""
-    is_number = isinstance(value, int | float) and not math.isnan(value)
+    is_number = isinstance(value, int | float)
     return not is_number, float(value) if is_number else 0.0, str(value)
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import typer
 
-from mlrecipe.cli import evaluate, render, repeating, resuming, retesting, spreads, tested, trials
+from mlrecipe.cli import (
+    evaluate,
+    render,
+    repeating,
+    resuming,
+    retesting,
+    spreads,
+    stage,
+    tested,
+    trials,
+)
 from mlrecipe.cli.closing import close
-from mlrecipe.cli.live import Series, live
+from mlrecipe.cli.live import Series
 from mlrecipe.cli.options import (
     NONE,
     CheckpointOption,
@@ -74,17 +83,17 @@ def train(
     overrides = limited(overrides, limit)
     request = session.open(overrides, settings=ctx.obj, checks=_checks(session))
     check_secrets(request, _TRAINING)
-    request = session.pin(request, settings=ctx.obj, update=update, nodes=_used(request))
+    request = session.pin(request, settings=ctx.obj, update=update, nodes=stage.used(request))
     _tell_what_is_idle(request, ctx.obj, is_trial=fast_dev_run)
     if fast_dev_run:
         _try(session, overrides, ctx.obj, jobs=jobs, needs_test=False, as_json=as_json)
         return
-    records = _prepared(session, request, ctx.obj, force=force or (), jobs=jobs)
+    records = stage.prepare(session, request, ctx.obj, force=force or (), jobs=jobs)
     if repeating.is_repeated(request):
         group = _repeat(session, request, records, overrides, ctx.obj, series=Series())
         spreads.close(session, group, as_json=as_json)
         return
-    done = _train(session, request, records, ctx.obj)
+    done = stage.train(session, request, records, ctx.obj)
     close(session, [done], as_json=as_json)
 
 
@@ -99,9 +108,9 @@ def _resume(
     resumed = resuming.choose(session, run_id, overrides, settings)
     check_secrets(resumed.request, _TRAINING)
     with resuming.held(resumed.run):
-        records = _prepared(session, resumed.request, settings, jobs=jobs)
+        records = stage.prepare(session, resumed.request, settings, jobs=jobs)
         resuming.check_same(resumed, records, session)
-        return _train(session, resumed.request, records, settings, resumed=resumed.run)
+        return stage.train(session, resumed.request, records, settings, resumed=resumed.run)
 
 
 def test(
@@ -138,7 +147,7 @@ def test(
             session, request, records, parent, ctx.obj, checkpoint=checkpoint, as_json=as_json
         )
         return
-    done = _test(session, request, records, parent, ctx.obj, checkpoint=checkpoint)
+    done = stage.judge(session, request, records, parent, ctx.obj, checkpoint=checkpoint)
     try:
         evaluate.after(session, today, [done], ctx.obj)
     finally:  # the test is done, whatever becomes of what is computed over it
@@ -154,9 +163,9 @@ def _resume_test(
         today = evaluate.before(session, parent, settings)
         _say(settings, f"test: {retesting.told(run)}")
         kept = tested.kept(session, request, parent)
-        records = kept or _prepared(session, request, settings, nodes=tested.nodes(request))
+        records = kept or stage.prepare(session, request, settings, nodes=tested.nodes(request))
         retesting.check_same(run, parent, request, records, session)
-        done = _test(
+        done = stage.judge(
             session, request, records, parent, settings, checkpoint=run.facts.get("checkpoint"),
             resumed=run,
         )  # fmt: skip
@@ -211,7 +220,7 @@ def run(
         return
     print_ = stages.train_fingerprint(request, records, session.store.memo)
     known = running.newest(session.project, stage="train", recipe=request.name, fingerprint=print_)
-    trained = known or _train(session, request, records, ctx.obj, then_tests=True)
+    trained = known or stage.train(session, request, records, ctx.obj, then_tests=True)
     if known is not None:
         _say(ctx.obj, f"train: run {known.id} is equal and finished; used again")
     judged = _tested(session, request, records, trained, ctx.obj)
@@ -229,7 +238,7 @@ def _tested(
     print_ = stages.test_fingerprint(request, records, trained.id)
     known = running.newest(session.project, stage="test", recipe=request.name, fingerprint=print_)
     if known is None:
-        return _test(session, request, records, trained, settings, series=series)
+        return stage.judge(session, request, records, trained, settings, series=series)
     if series is None:
         _say(settings, f"test: run {known.id} is equal and finished; used again")
     elif series.is_new("used again"):
@@ -244,7 +253,7 @@ def _try(
     """`--fast-dev-run`."""
     trials.train(
         session, overrides, settings, needs_test=needs_test, as_json=as_json,
-        prepare=lambda request: _prepared(session, request, settings, jobs=jobs),
+        prepare=lambda request: stage.prepare(session, request, settings, jobs=jobs),
     )  # fmt: skip
 
 
@@ -252,7 +261,7 @@ def _tell_what_is_idle(request: Request, settings: Settings, *, is_trial: bool) 
     """Say what the recipe asks for that has no effect on this training."""
     if is_trial and (left_out := repeating.left_out(request)):
         _say(settings, left_out)
-    if request.loaded.recipe.limit is not None and not _used(request):
+    if request.loaded.recipe.limit is not None and not stage.used(request):
         render.warn(
             "the limit is for rows that nodes read, and this training uses none of them; to see less "
             "of its own data set train.trainer.limit_train_batches"
@@ -266,61 +275,10 @@ def _repeat(
     """Train all members of a group that have not been trained yet."""
     return repeating.train(
         session, request, records, overrides, settings, uses_finished=uses_finished,
-        fit=lambda member, facts: _train(
+        fit=lambda member, facts: stage.train(
             session, member, records, settings, facts=facts, series=series, then_tests=uses_finished
         ),
     )  # fmt: skip
-
-
-def _prepared(
-    session: Session,
-    request: Request,
-    settings: Settings,
-    *,
-    nodes: Sequence[str] | None = None,
-    force: Sequence[str] = (),
-    jobs: int = 1,
-) -> Mapping[str, Record]:
-    """Records of nodes; by default of those that training and testing use."""
-    used = _used(request) if nodes is None else nodes
-    if not used:  # a module that brings its own data
-        return {}
-    return carry_out(session, request, settings, nodes=used, force=force, jobs=jobs)
-
-
-def _used(request: Request) -> list[str]:
-    """The nodes that training and testing use."""
-    recipe = request.loaded.recipe
-    used = [name.partition(".")[0] for name in (recipe.train.data, recipe.test.data) if name]
-    return list(dict.fromkeys(used))
-
-
-def _train(
-    session: Session, request: Request, records: Mapping[str, Record], settings: Settings, *,
-    resumed: Run | None = None, facts: Mapping[str, Any] | None = None,
-    series: Series | None = None, then_tests: bool = False,
-) -> Run:  # fmt: skip
-    with live(settings, series):
-        from mlrecipe.training import stages as training
-
-        session.load_plugins(request)
-        return training.train(
-            request, records, session.store, resumed=resumed, facts=facts, then_tests=then_tests
-        ).run
-
-
-def _test(
-    session: Session, request: Request, records: Mapping[str, Record], parent: Run,
-    settings: Settings, *, checkpoint: str | None = None, series: Series | None = None,
-    resumed: Run | None = None,
-) -> Run:  # fmt: skip
-    with live(settings, series):
-        from mlrecipe.training import stages as training
-
-        session.load_plugins(request)
-        return training.test(
-            request, records, session.store, parent=parent, checkpoint=checkpoint, resumed=resumed
-        ).run
 
 
 def _request_of(
@@ -340,7 +298,7 @@ def _request_of(
     if kept:
         _say(settings, "test: what the run was trained on is in the store; its files are gone")
         return request, kept
-    return request, _prepared(session, request, settings, nodes=tested.nodes(request))
+    return request, stage.prepare(session, request, settings, nodes=tested.nodes(request))
 
 
 def _say(settings: Settings, text: str) -> None:

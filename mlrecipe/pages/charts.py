@@ -104,16 +104,15 @@ def curves(
 
 
 def thinned(points: Sequence[Point], *, most: int = _MOST_POINTS) -> list[Point]:
-    """The points, or of many the least and the greatest of each of `most` / 2 pieces, in their order."""
+    """The points, or of many the ends and the least and the greatest of each piece, in their order."""
     if len(points) <= most:
         return list(points)
-    pieces = most // 2
-    kept: list[Point] = []
+    pieces = most // 2 - 1
+    kept = {points[0], points[-1]}
     for number in range(pieces):
         part = points[len(points) * number // pieces : len(points) * (number + 1) // pieces]
-        least, greatest = (choose(part, key=lambda point: point[1]) for choose in (min, max))
-        kept += sorted({least, greatest})
-    return kept
+        kept |= {choose(part, key=lambda point: point[1]) for choose in (min, max)}
+    return sorted(kept)
 
 
 def scatter(

@@ -134,7 +134,8 @@ def _of_numpy(name: str, values: Any) -> Column:
     if values.dtype == object:
         return _decoded(pa.array(_listed(name, values.tolist())))
     if values.ndim == 1:
-        return pa.array(values.tolist() if values.dtype.kind in "US" else values)
+        # Arrow would look at the array's own memory, which may change later.
+        return pa.array(values.tolist() if values.dtype.kind in "US" else values.copy())
     inner = _of_numpy(name, np.ascontiguousarray(values).reshape(-1, *values.shape[2:]))
     ends = np.arange(len(values) + 1, dtype=np.int32) * np.int32(values.shape[1])
     return pa.ListArray.from_arrays(pa.array(ends), inner)

@@ -134,7 +134,10 @@ class Recorder:
         """
         new = arrays.column(name, values)
         table = self._rows.table()
-        if table.num_columns and len(new) != len(self):
+        if not table.num_columns:
+            self._rows = Rows(pa.table({name: new}))
+            return
+        if len(new) != len(self):
             raise DataError(f"column {name!r} has {len(new):,} values for {len(self):,} rows")
         place = table.schema.get_field_index(name)
         field = pa.field(name, new.type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +91,19 @@ def _warnings(told: Source) -> list[str]:
         f"{name} was changed since the test wrote it: what is told of it here is not what was tested"
         for name in (changed(told.test) if told.test else ())
     ]
-    if read(told.first, "env.json").get("git", {}).get("dirty"):
-        found.append("the code had changes that were not committed; they are in git.patch")
-    return found
+    return [*found, *_uncommitted(told.first)]
+
+
+def _uncommitted(run: Run) -> Iterator[str]:
+    """What ran and is not in the commit; a patch never has files that are new to git."""
+    git = read(run, "env.json").get("git") or {}
+    if not git.get("dirty"):
+        return
+    is_kept = (run.folder / "git.patch").is_file()
+    new = [str(name) for name in git.get("untracked") or []]
+    if is_kept or not new:
+        kept = "; they are in git.patch" if is_kept else ""
+        yield f"the code had changes that were not committed{kept}"
+    if new:
+        shown = ", ".join(new[:5]) + (" …" if len(new) > 5 else "")
+        yield f"files that are not in git, and so in no patch: {shown}"

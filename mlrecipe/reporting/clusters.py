@@ -110,15 +110,16 @@ def clusters(
     head = tables.require(table, kinds, "a table of clusters")
     words = texts.of(table, tuple(columns))
     judged = judge(table)
-    wrong = _some(np.flatnonzero(judged.wrong), _MOST_WRONG)
-    right = _some(np.flatnonzero(judged.wrong == 0), _MOST_RIGHT)
+    all_wrong, all_right = np.flatnonzero(judged.wrong), np.flatnonzero(judged.wrong == 0)
+    wrong, right = _some(all_wrong, _MOST_WRONG), _some(all_right, _MOST_RIGHT)
     if not len(wrong):
         return []
+    times = (len(all_right) / max(len(right), 1)) / (len(all_wrong) / len(wrong))
     pairs = _pairs(table, head, judged, wrong, limits.least)
     right_labels = _labels(table, head, judged.rows[right])
     known, own = terms.vocabulary(words.take(judged.rows[wrong]), least=limits.least)
     wanted = sorted({pair[1] for pair in pairs if right_labels and pair != OTHER})
-    others = _counted(known, words.take(judged.rows[right]), right_labels, wanted)
+    others = _counted(known, words.take(judged.rows[right]), right_labels, wanted, times)
     found: list[Cluster] = []
     for pair, places in pairs.items():
         against = others.get(pair[1] if pair != OTHER else "", others[""])
@@ -175,6 +176,8 @@ class _Right:
     """How many of them have each term, (terms,)."""
 
     rows: int
+    times: float
+    """Rows that each of them stands for, for each that a wrong row stands for."""
 
 
 class _Group:
@@ -224,11 +227,11 @@ class _Group:
 
     def wrong_share(self, term: int) -> float:
         """The share of wrong rows among those with the term."""
-        return float(self.has[term] / (self.has[term] + self.right.terms[term]))
+        return float(self.has[term] / (self.has[term] + self.right.times * self.right.terms[term]))
 
     def usual_share(self) -> float:
         """The share of wrong rows among all."""
-        return len(self.places) / (len(self.places) + self.right.rows)
+        return len(self.places) / (len(self.places) + self.right.times * self.right.rows)
 
     def _odds(self, has: Ids, rows: int) -> Numbers:
         return terms.log_odds(has, rows, self.right.terms, self.right.rows, prior=_PRIOR)
@@ -298,7 +301,7 @@ def _labels(table: pa.Table, head: Head, rows: Ids) -> list[str]:
 
 
 def _counted(
-    known: Terms, words: pa.ChunkedArray, labels: list[str], wanted: list[str]
+    known: Terms, words: pa.ChunkedArray, labels: list[str], wanted: list[str], times: float
 ) -> Mapping[str, _Right]:
     """How many right rows have each term: of all, `""`, and of each wanted label."""
     place = {name: number for number, name in enumerate(wanted)}
@@ -311,8 +314,8 @@ def _counted(
         flat = np.bincount(ids[found.rows] * len(known) + found.terms, minlength=counts.size)
         counts += flat.reshape(counts.shape)
     rows = np.bincount(ids, minlength=len(wanted)).tolist()
-    own = {name: _Right(counts[i], rows[i]) for i, name in enumerate(wanted)}
-    return {"": _Right(counts.sum(axis=0), len(words)), **own}
+    own = {name: _Right(counts[i], rows[i], times) for i, name in enumerate(wanted)}
+    return {"": _Right(counts.sum(axis=0), len(words), times), **own}
 
 
 def _some(places: NDArray[np.int64], most: int) -> Ids:

@@ -55,10 +55,14 @@ def confident(table: pa.Table, n: int = 50, *, per_pair: int | None = None) -> p
         per_pair: rows at most of each pair of what is expected and what was given.
 
     Raises:
-        DataError: predicted numbers, which have no confidence; no row has a label; no predictions.
+        DataError: predicted numbers, which have no confidence; no row has a label; no predictions; fewer rows
+            than one are asked for.
     """
     kinds = [kind for kind in tables.IN_WORDS if kind != tables.NUMBER]
     head = tables.require(table, kinds, "a list of confident errors")
+    for key, most in (("top", n), ("per_pair", per_pair)):
+        if most is not None and most < 1:
+            raise DataError(f"{most} rows cannot be shown", key=key, hint="it is at least 1")
     judged = judge(table)
     order = _first(np.flatnonzero(judged.wrong), judged.surest, len(table))
     if per_pair is None:

@@ -124,7 +124,9 @@ def _parts(texts: pa.ChunkedArray) -> Iterator[pa.ListArray]:
     for start in range(0, len(texts), _ROWS):
         some = texts.slice(start, _ROWS).combine_chunks()
         whole = some.chunk(0) if isinstance(some, pa.ChunkedArray) else some
-        spaced = pc.replace_substring_regex(pc.utf8_lower(whole), _NO_WORD, " ")
+        # Large strings are texts too; a part of them is never too large for plain ones.
+        lower = pc.utf8_lower(whole.cast(pa.string()))
+        spaced = pc.replace_substring_regex(lower, _NO_WORD, " ")
         yield pc.ascii_split_whitespace(pc.ascii_trim_whitespace(spaced))
 
 

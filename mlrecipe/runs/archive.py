@@ -151,7 +151,7 @@ def _cleaned(
             changed[name] = Item(path=item.path, text=text)
     said = json_of(changed.get("run.json", found["run.json"]))
     # Elsewhere nobody could tell that its process is gone, and what is not sound is refused.
-    facts = {**sound(said)[0], "status": run.status}
+    facts = {**sound(said)[0], "id": run.id, "status": run.status}
     if facts != said:
         changed["run.json"] = _saying(run.folder / "run.json", facts)
     if "outputs.json" in found:

@@ -51,7 +51,7 @@ class Cleaner:
         if path.suffix not in _TEXTS or path.stat().st_size > _LONGEST:
             return None
         try:
-            before = path.read_text(encoding="utf-8")
+            before = path.read_bytes().decode("utf-8")
         except ValueError:  # no text
             return None
         after = self._clean(before)

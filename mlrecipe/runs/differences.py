@@ -240,7 +240,7 @@ def _git(run: Run) -> dict[str, Any] | None:
     if found is None:
         return None
     path = run.folder / "git.patch"
-    patch = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    patch = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
     return git_facts(found.get("git") or {}, patch)
 
 

@@ -89,9 +89,9 @@ def _text(path: Path) -> str:
 def _git(project: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(project), *arguments], capture_output=True, text=True, timeout=20,
-            check=False,
-        )  # fmt: skip
+            ["git", "-C", str(project), *arguments], capture_output=True, timeout=20, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    # Not as `text`: a patch keeps its line ends, and files need not be UTF-8.
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

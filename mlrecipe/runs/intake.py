@@ -116,7 +116,7 @@ def _checked(manifest: Mapping[str, Any], project: Path, archive: Path) -> dict[
     if not isinstance(runs, list) or not isinstance(files, dict) or not runs:
         raise _damaged(archive, "its list of files cannot be read")
     for run in runs:
-        if not isinstance(run, str) or not _is_plain(run):
+        if not isinstance(run, str) or not is_plain(run):
             raise _damaged(archive, f"{run!r} is no name of a run")
     if len({run.casefold() for run in runs}) < len(runs):
         raise _damaged(archive, "it lists a run twice")
@@ -132,7 +132,7 @@ def _checked(manifest: Mapping[str, Any], project: Path, archive: Path) -> dict[
         is_known = (len(parts) > 2 and parts[0] == FOLDER and parts[1] in runs) or (
             len(parts) > 1 and parts[0] == DATA and parts[1].casefold() != FOLDER
         )
-        if not is_known or not all(map(_is_plain, parts)):
+        if not is_known or not all(map(is_plain, parts)):
             raise _damaged(archive, f"{name!r} is no place for a file of a run")
         if not _is_listed(facts):
             raise _damaged(archive, "its list of files cannot be read")
@@ -147,7 +147,7 @@ def _is_listed(facts: Any) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     """Whether a name is that of a visible file or folder that leads nowhere else."""
     return bool(name) and name[0] != "." and name.isprintable() and not set(name) & set("/\\")
 

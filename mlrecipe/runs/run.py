@@ -211,7 +211,10 @@ def named(project: Path, run_id: str) -> Run:
     runs = list(every(project))
     run_id = Path(run_id).name  # as it is printed, with its folder
     exact = [run for run in runs if run.id == run_id]
-    near = exact or [r for r in runs if r.id.startswith(run_id) or r.id.endswith(run_id)]
+    is_said = bool(run_id)  # every id begins with an empty text
+    near = exact or [
+        r for r in runs if is_said and (r.id.startswith(run_id) or r.id.endswith(run_id))
+    ]
     if len(near) == 1:
         return near[0]
     if near:
@@ -276,10 +279,16 @@ def _now() -> str:
 
 def _birth(pid: int) -> str:
     """When a process started, as the kernel counts, so that a reused pid is not taken for it."""
+    return _stat(pid)[1]
+
+
+def _stat(pid: int) -> tuple[str, str]:
+    """State and start of a process; empty where they cannot be read."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return found[0], found[19]
     except (OSError, IndexError):
-        return ""
+        return "", ""
 
 
 def _process() -> dict[str, Any]:
@@ -292,9 +301,14 @@ def _is_alive(facts: Mapping[str, Any]) -> bool:
     """Whether the run's process lives; one on another host is believed."""
     if facts.get("host") != socket.gethostname():
         return True
-    pid = facts.get("pid")
     try:
-        os.kill(int(str(pid)), 0)
+        pid = int(str(facts.get("pid")))
+        os.kill(pid, 0)
+    except PermissionError:  # it is another user's
+        pass
     except (OSError, ValueError):
         return False
-    return not facts.get("born") or _birth(int(str(pid))) == facts["born"]
+    state, born = _stat(pid)
+    if state == "Z":  # it has ended, and nobody has asked how
+        return False
+    return not facts.get("born") or born in ("", facts["born"])

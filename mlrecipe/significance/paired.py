@@ -63,7 +63,8 @@ def exchange(a: Measure, b: Measure, *, resamples: int, seed: int) -> Tested:
 
     Noreen (1989); Yeh (2000).
 
-    Where few rows differ all exchanges are tried, and the test is exact.
+    Where few rows differ all exchanges of a metric of sums are tried, and the test is exact. Of areas and rank
+    correlations fewer are drawn where there are many rows, 1,000 at least.
 
     Args:
         a: a metric of one model.
@@ -86,9 +87,13 @@ def exchange(a: Measure, b: Measure, *, resamples: int, seed: int) -> Tested:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several tests such that one false finding among all is as rare as of one (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    found, highest = [0.0] * len(p_values), 0.0
+    """The p-values of several tests such that one false finding among all is as rare as of one (Holm 1979).
+
+    One that is not known, NaN, stays so, and counts as a test.
+    """
+    known = [i for i, p_value in enumerate(p_values) if not math.isnan(p_value)]
+    order = sorted(known, key=lambda i: p_values[i])
+    found, highest = [math.nan] * len(p_values), 0.0
     for place, i in enumerate(order):
         highest = max(highest, min(1.0, (len(p_values) - place) * p_values[i]))
         found[i] = highest

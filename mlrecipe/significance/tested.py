@@ -247,7 +247,7 @@ def _parts(
     label: pa.StructArray, given: pa.StructArray, scores: Numbers | None,
     own: Mapping[str, Any], head: Mapping[str, Any],
 ) -> dict[str, OneLabel | SeveralLabels | Values | Words]:  # fmt: skip
-    """Each output's rows; the last of intent and slots has tags."""
+    """Each output's rows, in the order of `head`; the last of intent and slots has tags."""
     outputs = _outputs(own, [field.name for field in label.type])
     wanted = _outputs(head, list(outputs))
     found: dict[str, OneLabel | SeveralLabels | Values | Words] = {}
@@ -260,7 +260,7 @@ def _parts(
         part = None if scores is None else scores[:, start : start + len(labels)]
         found[column] = _one(there, said, part, labels, wanted[column])
         start += len(labels)
-    return found
+    return {column: found[column] for column in wanted}
 
 
 def _outputs(head: Mapping[str, Any], columns: Sequence[str]) -> dict[str, list[str]]:

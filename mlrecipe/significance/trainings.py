@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -28,7 +29,14 @@ class Group:
     @property
     def deviation(self) -> float | None:
         """The standard deviation over the trainings; None of a single one."""
-        return stdev(self.values.values()) if len(self.values) > 1 else None
+        return deviation_of(self.values.values())
+
+
+def deviation_of(values: Collection[float]) -> float | None:
+    """The standard deviation of a sample; None of a single value, NaN where one is not finite."""
+    if len(values) < 2:
+        return None
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def compare_groups(a: Group, b: Group, *, confidence: float = 0.95) -> Difference:

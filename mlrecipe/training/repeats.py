@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from mlrecipe.pipeline.request import Request
 from mlrecipe.recipe import splits
 from mlrecipe.recipe.schema import TestSpec, TrainSpec
 from mlrecipe.runs.run import Run
+from mlrecipe.significance.trainings import deviation_of
 from mlrecipe.store.records import Record
 from mlrecipe.store.store import Store
 from mlrecipe.training.batching.rows import Table
@@ -141,8 +142,7 @@ def summary(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
     found = {}
     for name in names:
         each = [float(metrics[name]) for metrics in values]
-        deviation = stdev(each) if len(each) > 1 else None
-        found[name] = {"mean": mean(each), "std": deviation, "values": each}
+        found[name] = {"mean": mean(each), "std": deviation_of(each), "values": each}
     return found
 
 

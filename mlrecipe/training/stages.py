@@ -243,10 +243,10 @@ def _ending(run: Run, request: Request) -> Iterator[None]:
 
 
 def _refuse(run: Run, error: RequestError) -> None:
-    """Leave no run, unless something was learnt before the error came."""
+    """Leave no run, unless something was learnt or tested before the error came."""
     if "resumed" in run.facts:
         run.finish("interrupted", cause=str(error))
-    elif (run.folder / "checkpoints").exists():
+    elif (run.folder / "checkpoints").exists() or kept_rows(run):
         run.finish("failed", cause=str(error))
     else:
         shutil.rmtree(run.folder, ignore_errors=True)

@@ -379,3 +379,37 @@ def test_metrics_of_evaluation_nodes_are_not_missed(cli: Cli, work: Work) -> Non
     done = cli("runs", "compare", *(run.id for run in runs))
 
     assert done.err == "warning: not compared, for predictions do not tell it: own\n"
+
+
+def test_a_group_without_a_number_changes_no_other_pair(cli: Cli, work: Work) -> None:
+    """And that p is corrected is said."""
+    ids = [
+        group(work, {"seed-1": value, "seed-2": value + gap, "seed-3": value - gap}).id
+        for value, gap in ((0.80, 0.01), (float("nan"), 0.0), (0.90, 0.012))
+    ]
+
+    found = json.loads(cli("runs", "compare", *ids, "--json").out)["trainings"]
+    shown = cli("runs", "compare", *ids).out
+
+    assert (found[0]["p_adjusted"], found[1]["better"]) == (None, "c")
+    assert "nothing can be said of a and b" in shown
+    assert "Holm's correction for 2 pairs" in shown
+
+
+def test_the_tests_of_groups_decide_by_a_metric_that_is_named(cli: Cli, work: Work) -> None:
+    """Validation is told below."""
+    values = ({"seed-1": 0.80, "seed-2": 0.81}, {"seed-1": 0.85, "seed-2": 0.87})
+    ids = [group(work, each).id for each in values]
+
+    found = json.loads(cli("runs", "compare", *ids, "--metric", "accuracy", "--json").out)
+
+    assert [each["metric"] for each in found["trainings"]] == ["test/accuracy", "valid/accuracy"]
+
+
+def test_a_split_of_groups_is_refused(cli: Cli, work: Work) -> None:
+    """Their metrics have it in their names."""
+    ids = [group(work, {"seed-1": value, "seed-2": value + 0.01}).id for value in (0.8, 0.9)]
+
+    done = cli("runs", "compare", *ids, "--split", "nothing")
+
+    assert (done.code, "--metric nothing/accuracy" in done.err) == (2, True)

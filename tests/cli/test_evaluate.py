@@ -320,3 +320,26 @@ def test_evaluate_leaves_out_what_a_run_does_not_say(work, cli, gone):
     assert done.code == 0, done.err
     assert re.search(r"^ *evaluated +\S", done.out, re.MULTILINE)
     assert "None" not in done.out
+
+
+def test_what_to_look_at_is_of_the_run_that_was_evaluated(work, cli):
+    """Without the run `inspect` would show the newest test."""
+    old = work.tested(right=[0, 0, 1])
+    work.tested()
+
+    done = cli("evaluate", "recipe.toml", "--run", old.id)
+
+    assert f"mlrecipe inspect hits recipe.toml --run {old.id}" in done.out
+
+
+def test_the_metrics_of_the_last_node_go_with_it(work, cli):
+    """As those of any other node that the recipe no longer has."""
+    run = work.tested()
+    cli("evaluate", "recipe.toml")
+    before = read(run, "metrics.json")
+    work.edit("recipe.toml", '[evaluate.nodes.hits]\nuse = "right"\ninputs = ["predictions"]\n', "")
+
+    cli("evaluate", "recipe.toml")
+
+    assert [name for name in before if name.startswith("test/hits")]
+    assert not [name for name in read(run, "metrics.json") if name.startswith("test/hits")]

@@ -292,3 +292,13 @@ def test_diff_tells_a_node_that_only_one_has_in_one_line(cli: Cli, work: Work) -
 
     assert done.out.splitlines()[1:] == ["recipe", f"  nodes.clean: only {b.id} has it"]
     assert facts["differences"]["recipe"][0]["b"] == {"use": "clean", "lower": True}
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_an_empty_name_means_no_run(cli: Cli, work: Work, name: str) -> None:
+    """Not the only one there is."""
+    run = make(work)
+
+    done = cli("runs", "rm", name, "--yes")
+
+    assert (done.code, "no run ''" in done.err, run.folder.is_dir()) == (2, True, True)

@@ -367,3 +367,12 @@ def test_a_word_that_is_none_is_told(
     done = cli("runs", "list", *arguments)
 
     assert (done.code, said in done.err) == (code, True)
+
+
+def test_what_is_no_number_is_never_the_best(cli: Cli, sweep: list[Run], work: Work) -> None:
+    """A metric that is NaN comes last, whichever way."""
+    odd = make(work)
+    odd.write("metrics.json", {"valid/f1": float("nan")})
+
+    assert chosen(cli, "--sort", "f1-")[-1] == odd.id
+    assert chosen(cli, "--sort", "f1")[-1] == odd.id

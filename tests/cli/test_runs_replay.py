@@ -228,3 +228,25 @@ def test_an_imported_run_is_repeated_in_another_project(
     assert f"runs/{test.id}/code" in printed.err
     assert code == 0
     assert "identical: all" in capsys.readouterr().out
+
+
+def test_files_of_other_runs_are_no_data(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They stay behind and are told, so that the archive can be taken in."""
+    run = the(project, "train")
+    recipe = run.folder / "recipe.resolved.toml"
+    shutil.copy("data/reviews.csv", run.folder / "reviews.csv")
+    text = recipe.read_text()
+    assert "data/reviews.csv" in text
+    recipe.write_text(text.replace("data/reviews.csv", f"runs/{run.id}/reviews.csv"))
+    assert command(["runs", "export", run.id, "-o", "x.tar.gz", "--with-data"]) == 0
+    assert "in its runs/" in capsys.readouterr().err
+    other = tmp_path / "other"
+    (other / ".mlrecipe").mkdir(parents=True)
+    monkeypatch.chdir(other)
+
+    assert command(["runs", "import", str(project / "x.tar.gz")]) == 0

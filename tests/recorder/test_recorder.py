@@ -405,3 +405,27 @@ def test_a_metric_has_a_name_that_can_be_shown(name):
 
     assert metrics_of(Recorder(statistics={name: "text"})) == {}
     assert metrics_of({"F1 <all>/größe": 0.5}) == {"F1 <all>/größe": 0.5}
+
+
+def test_a_batch_does_not_change_with_the_arrays_that_it_came_from():
+    """Arrow would only look at them."""
+    scores, pairs, tensor = np.zeros(2), np.zeros((2, 2)), torch.zeros(2)
+    recorder = Recorder()
+    recorder.log_batch(scores=scores, pairs=pairs, tensor=tensor)
+    recorder.set_column("later", scores)
+
+    scores += 1
+    pairs += 1
+    tensor += 1
+
+    assert recorder[0] == {"scores": 0.0, "pairs": [0.0, 0.0], "tensor": 0.0, "later": 0.0}
+
+
+def test_the_first_column_may_be_set():
+    """There are no rows yet that it must fit."""
+    recorder = Recorder(split="test")
+
+    recorder.set_column("row", range(3))
+    recorder.set_column("score", np.array([0.1, 0.2, 0.3]))
+
+    assert (len(recorder), recorder.column_names, recorder.split) == (3, ["row", "score"], "test")

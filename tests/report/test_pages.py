@@ -78,3 +78,13 @@ def test_markup_stands_and_text_is_escaped():
     assert "&lt;i&gt;&quot;" in made
     assert "<a>" not in made
     assert "<c>" not in made
+
+
+def test_a_thinned_curve_keeps_its_ends():
+    """A table says its first and its last number."""
+    points = [(float(i), 3.0 if i in (0, 999) else float(i % 7)) for i in range(1000)]
+
+    kept = charts.thinned(points)
+
+    assert len(kept) <= 300
+    assert (kept[0], kept[-1]) == (points[0], points[-1])

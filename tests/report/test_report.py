@@ -320,3 +320,29 @@ def test_the_folder_of_a_report_is_made(work: Work, cli: Cli):
 
     assert cli("report", "s-0002", "--output", "out/all/report.html").code == 0
     assert (work.folder / "out" / "all" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ("", ["files that are not in git, and so in no patch: new.py"]),
+        (
+            "+x",
+            [
+                "the code had changes that were not committed; they are in git.patch",
+                "files that are not in git, and so in no patch: new.py",
+            ],
+        ),
+    ],
+)
+def test_what_was_not_committed_is_said_to_be_where_it_is(
+    runs: Path, cli: Cli, patch: str, expected: list[str]
+):
+    """No patch is named that is not there."""
+    folder = runs / "runs" / "t-0001"
+    git = {"commit": "c" * 40, "dirty": True, "untracked": ["new.py"]}
+    (folder / "env.json").write_text(json.dumps({"git": git}))
+    if patch:
+        (folder / "git.patch").write_text(patch)
+
+    assert json.loads(cli("report", "s-0002", "--json").out)["about"]["warnings"] == expected

@@ -97,3 +97,16 @@ def test_three_runs_are_corrected_for_their_pairs(pair: Path, cli: Cli):
     assert pairs == {("a", "b"), ("a", "c")}
     assert all(one["p_adjusted"] >= one["p_value"] for one in split["comparisons"])
     assert any(one["p_adjusted"] > one["p_value"] for one in split["comparisons"])
+
+
+def test_a_perfect_run_stands_beside_another(pair: Path, cli: Cli):
+    """Where no bounds are known the metrics and the comparison are shown all the same."""
+    left.leave_test(pair, "s-00a3", left.one_label(400, skill=50.0, noise=3))
+
+    done = cli("report", "00a1", "00a3")
+
+    found = Page((pair / "runs" / "report-s-00a1-s-00a3.html").read_text(encoding="utf-8"))
+    assert done.code == 0
+    assert "another layout" not in found.text
+    for text in ("all resamples agree", "McNemar", "b less a"):
+        assert text in found.text, text

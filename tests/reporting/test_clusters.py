@@ -167,3 +167,23 @@ def test_log_odds_are_those_of_the_formula():
     a, b, c, d = 8 + 10 * share, 2 + 10 * (1 - share), 5 + 10 * share, 85 + 10 * (1 - share)
     expected = (np.log(a / b) - np.log(c / d)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
     assert found == pytest.approx([expected])
+
+
+def test_rows_that_are_not_looked_at_count_in_the_shares(monkeypatch: pytest.MonkeyPatch):
+    """Where some right rows stand for all, an error is not told as more usual than it is."""
+    table = reviews(2000)
+    usual = {cluster.pair: cluster.usual for cluster in clusters(table)}
+    monkeypatch.setattr("mlrecipe.reporting.clusters._MOST_RIGHT", 300)
+
+    found = {cluster.pair: cluster.usual for cluster in clusters(table)}
+
+    assert found == pytest.approx(usual, abs=0.03)
+
+
+def test_large_strings_are_texts():
+    """As a data frame of pandas has them."""
+    table = reviews()
+    large = table["text"].cast(pa.large_string())
+    other = table.set_column(table.schema.get_field_index("text"), "text", large)
+
+    assert [c.words for c in clusters(other)] == [c.words for c in clusters(table)]

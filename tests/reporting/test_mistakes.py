@@ -159,3 +159,12 @@ def test_at_least_a_row_is_asked_for(top):
     """Otherwise the key at fault is named."""
     with pytest.raises(DataError, match=r"top: .* rows cannot be shown"):
         worst(one_label([[0.9, 0.1]], [1], "ab"), top)
+
+
+@pytest.mark.parametrize(("top", "per_pair"), [(0, None), (-5, None), (5, 0)])
+def test_fewer_than_one_confident_error_cannot_be_shown(top: int, per_pair: int | None):
+    """As of the worst mistakes."""
+    table = one_label([[0.9, 0.1], [0.2, 0.8]], [1, 1], ["a", "b"])
+
+    with pytest.raises(DataError, match="rows cannot be shown"):
+        confident(table, top, per_pair=per_pair)

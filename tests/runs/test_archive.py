@@ -481,3 +481,13 @@ def test_an_export_leaves_out_what_is_no_fact(project: Path, other: Path, tmp_pa
     pack(tmp_path / "x.tar.gz", list(every(project)), project=project)
 
     assert "rows" not in unpack(tmp_path / "x.tar.gz", other).runs[0].facts
+
+
+def test_a_run_that_was_renamed_is_taken_in(project: Path, other: Path, tmp_path: Path) -> None:
+    """By the name that it has now."""
+    make(project).folder.rename(project / "runs" / "mine")
+    (run,) = every(project)
+
+    pack(tmp_path / "x.tar.gz", [run], project=project)
+
+    assert [each.facts["id"] for each in unpack(tmp_path / "x.tar.gz", other).runs] == ["mine"]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +219,42 @@ def test_files_of_a_run_are_written_whole(project):
 
     assert json.loads((run.folder / "x.json").read_text()) == {"a": 2}
     assert sorted(p.name for p in run.folder.iterdir()) == ["run.json", "x.json"]
+
+
+def test_a_run_of_another_user_goes_on(project, monkeypatch):
+    """Its process may not be signalled, but it is there."""
+    run = create(project)
+
+    def refuse(pid, number):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(running.os, "kill", refuse)
+
+    assert running.find(project, run.id).status == "running"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_process_that_nobody_waits_for_is_gone(project):
+    """As where the first process of a container waits for none."""
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        born = running._birth(process.pid)
+
+        assert create(project).update(pid=process.pid, born=born).status == "crashed"
+
+
+def test_a_patch_keeps_line_ends_and_files_need_not_be_utf_8(project):
+    """A changed file in Latin-1 stops no run, and one with CRLF can be patched."""
+    git(project, "init", "-b", "main")
+    git(project, "config", "core.autocrlf", "false")
+    (project / "a.csv").write_bytes(b"caf\xe9\n")
+    (project / "b.txt").write_bytes(b"x\r\ny\r\n")
+    git(project, "add", ".")
+    git(project, "commit", "-m", "first")
+    (project / "a.csv").write_bytes(b"caf\xe9s\n")
+    (project / "b.txt").write_bytes(b"x\r\nz\r\n")
+    run = create(project)
+
+    describe_here(project, run)
+
+    assert b"+z\r\n" in (run.folder / "git.patch").read_bytes()

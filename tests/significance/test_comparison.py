@@ -7,9 +7,16 @@ import pyarrow as pa
 import pytest
 
 from mlrecipe.errors import DataError
+from mlrecipe.interfaces import Head
 from mlrecipe.significance import adjusted, compare, compare_all, measure, names
 from mlrecipe.significance.comparison import Drawing
-from tests.significance.tables import numbers, one_label, right_or_wrong, sentences
+from tests.significance.tables import (
+    numbers,
+    one_label,
+    right_or_wrong,
+    sentences,
+    table_of,
+)
 
 pytestmark = pytest.mark.heavy
 
@@ -182,3 +189,25 @@ def test_several_pairs_are_corrected():
     assert corrected[0].p_adjusted == pytest.approx(5 * alone.p_value)
     assert corrected[0].better is None
     assert "after Holm's correction" in corrected[0].verdict
+
+
+def test_outputs_in_another_order_are_the_same_outputs():
+    """Each is exchanged with itself, in whatever order a recipe names them."""
+    random = np.random.default_rng(0)
+    names = {"topic": ("x", "y", "z"), "tone": ("bad", "good")}
+    rows = [{name: str(random.choice(own)) for name, own in names.items()} for _ in range(60)]
+    given = [row if random.random() < 0.7 else {"topic": "x", "tone": "bad"} for row in rows]
+
+    def table(said, order):
+        outputs = {name: names[name] for name in order}
+        labels = tuple(f"{name}={one}" for name, own in outputs.items() for one in own)
+        head = Head(problem_type="multi_output_classification", labels=labels, outputs=outputs)
+        kind = pa.struct([(name, pa.string()) for name in order])
+        return table_of(head, pa.array(rows, kind), pa.array(said, kind))
+
+    usual, turned = (
+        compare(table(given, names), table(rows, order), "f1-macro")
+        for order in (["topic", "tone"], ["tone", "topic"])
+    )
+
+    assert (turned.p_value, turned.differ) == (usual.p_value, usual.differ)

@@ -199,3 +199,21 @@ def test_a_single_training_says_nothing_of_how_trainings_vary():
         compare_groups(one, two)
     with pytest.raises(DataError, match="other folds"):
         compare_groups(two, folded)
+
+
+def test_a_p_value_that_is_not_known_changes_no_other() -> None:
+    """Wherever it stands."""
+    for p_values in ([math.nan, 0.001, 0.04], [0.001, math.nan, 0.04], [0.001, 0.04, math.nan]):
+        found = [p for p in holm(p_values) if not math.isnan(p)]
+        assert found == pytest.approx([0.003, 0.08])
+
+
+def test_of_orders_of_many_rows_fewer_exchanges_are_drawn() -> None:
+    """As docs/explanation/significance.md says."""
+    there = np.random.default_rng(0).normal(size=4000)
+    made = [
+        measures(numbers(there, there + shift), ["spearman-corrcoef"])["spearman-corrcoef"]
+        for shift in (0.0, 0.1)
+    ]
+
+    assert exchange(*made, resamples=10000, seed=0).resamples == 2500

@@ -8,7 +8,8 @@ if [ -x "$get_model" ] && [ ! -f "$MLRECIPE_TEST_MODEL/model.safetensors" ]; the
   "$get_model" "$MLRECIPE_TEST_MODEL"
 fi
 if [ ! -d "$MLRECIPE_TEST_DATA/imdb" ] || [ ! -d "$MLRECIPE_TEST_MODEL" ]; then
-  echo "bench: no data or no model here; left out: tokenize, reference, glue, predict, startup, throughput, frozen"
+  echo "bench: no data or no model here; left out: tokenize, reference, glue, predict, startup, throughput, cora, parts, align,"
+  echo "  tagging, evaluation, recipes"
   exit 0
 fi
 for length in 128 256; do
@@ -39,3 +40,5 @@ done
 for part in losses seeds; do
   "$python" -m tests.benchmarks.tagging --data "$MLRECIPE_TEST_DATA/conll2003/iob2" --model "$MLRECIPE_TEST_MODEL" --part "$part"
 done
+"$python" -m tests.benchmarks.evaluation --data "$MLRECIPE_TEST_DATA/imdb" --model "$MLRECIPE_TEST_MODEL"
+"$python" -m tests.benchmarks.recipes --data "$MLRECIPE_TEST_DATA" --model "$MLRECIPE_TEST_MODEL"

@@ -179,3 +179,16 @@ def test_wrong_parameters_are_named(params: dict[str, Any], key: str) -> None:
         StochasticWeightAveraging(**params)
 
     assert caught.value.key == key
+
+
+def test_rates_that_do_not_fit_the_groups_are_told_before_the_first_step(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """Else the training would end in the first epoch that is averaged."""
+    average = Component(use="StochasticWeightAveraging", params={"swa_lrs": [1e-3] * 9})
+    Record.seen.clear()
+
+    with pytest.raises(DataError, match="9 learning rates"):
+        train(tiny, tmp_path / "run", average, epochs=4)
+
+    assert Record.seen == []

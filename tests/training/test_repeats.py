@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -106,3 +108,11 @@ def test_check_refuses_repeats_that_are_none(work, setting, key, words):
 
     (found,) = (problem for problem in caught.value.problems if problem.key == key)
     assert words in found.message
+
+
+def test_a_member_without_a_number_does_not_end_the_summary():
+    """As Pearson's correlation of a training that collapsed."""
+    found = repeats.summary([{"a": 1.0}, {"a": float("nan")}, {"a": 3.0}])["a"]
+
+    assert math.isnan(found["mean"])
+    assert math.isnan(found["std"])

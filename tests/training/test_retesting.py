@@ -14,10 +14,12 @@ import torch
 from mlrecipe import events
 from mlrecipe.builtin.models.transformer import Transformer
 from mlrecipe.builtin.tasks.text_classification import TextClassification
-from mlrecipe.errors import TrainingError
+from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.interfaces import Head
+from mlrecipe.runs import kept
 from mlrecipe.runs.kept import frames, kept_rows
-from mlrecipe.runs.run import Run
+from mlrecipe.runs.run import Run, create
+from mlrecipe.training import stages
 from mlrecipe.training.companions import companions
 from mlrecipe.training.fit import fit
 from mlrecipe.training.keeping import tested
@@ -274,3 +276,14 @@ def test_scores_are_kept_as_they_were(tmp_path: Path, kind: torch.dtype) -> None
     assert torch.equal(found.targets, output.targets)
     assert (found.weight, bool(found.loss.isnan())) == (5, True)
     assert os.path.getsize(path) == frames(path)[1][-1].end
+
+
+def test_an_error_about_the_data_leaves_the_rows_that_were_tested(tmp_path: Path) -> None:
+    """They can be gone on with once it is mended."""
+    run = create(tmp_path, name="a", stage="test", recipe="a.toml")
+    state = run.folder / f"predictions.arrow{kept.STATE}"
+    state.write_bytes(kept.line({"split_rows": 9}) + kept.line({"rows": 4}))
+
+    stages._refuse(run, DataError("row 5 is odd"))
+
+    assert kept.kept_rows(run) == 4

@@ -20,6 +20,7 @@ from mlrecipe.builtin.tasks.text_classification import TextClassification
 from mlrecipe.errors import DataError, TrainingError
 from mlrecipe.recipe.schema import Component
 from mlrecipe.training.fit import FitReport, fit
+from mlrecipe.training.tracking.continuing import continued, ids_of
 from mlrecipe.training.tracking.guarded import Guarded
 from mlrecipe.training.tracking.loggers import make_logger
 from mlrecipe.training.tracking.parameters import nested, parameters
@@ -251,3 +252,12 @@ def test_parameters_in_tables_again(run: Path) -> None:
 
     assert nested(flat)["train"]["optimizer"] == {"use": "AdamW", "lr": 2e-3}
     assert nested({"a": 1, "a.b": 2}) == {"a": 1, "a.b": 2}
+
+
+def test_a_logger_that_takes_no_version_is_made_again_as_it_was() -> None:
+    """Every logger has a version, but only some can be made with one."""
+    wanted = {"mine": Component(use="Told")}
+
+    ids = ids_of({"mine": Guarded(Told(place="a"), name="mine")})
+
+    assert continued(wanted, ids, step=3) == wanted

@@ -208,3 +208,19 @@ def test_a_server_that_cannot_be_reached_stops_no_training(
     assert len(warned) == 1
     assert "MLFlowLogger failed" in warned[0]
     assert not logging.getLogger("mlflow").isEnabledFor(logging.WARNING)
+
+
+def test_a_resumed_training_keeps_what_a_further_csv_log_has(run: Run) -> None:
+    """Lightning's empties a folder that it is given again."""
+    wanted = {"more": Component(use="CSVLogger")}
+    first = made(run, wanted)
+    first["more"].log_metrics({"loss": 1.0}, step=1)
+    ids = ids_of(first)
+    first["more"].finalize("failed")
+
+    again = made(run, continued(wanted, ids, step=1))
+    again["more"].log_metrics({"loss": 0.5}, step=2)
+    again["more"].finalize("success")
+
+    files = sorted(run.folder.glob("csv/*/metrics.csv"))
+    assert [path.read_text().splitlines()[1] for path in files] == ["1.0,1", "0.5,2"]

@@ -32,7 +32,8 @@ def compare_predictions(
         metrics: names as `task.metrics` has them; by default the one that is asked for most with such
             predictions.
         common: whether rows that only one of the two has are left out.
-        resamples: draws of the randomization test, 100 at least.
+        resamples: draws of the randomization test, 100 at least; of areas and rank correlations of many rows
+            fewer are made.
         confidence: of the interval, between 0 and 1.
         seed: seed of the draws.
     """

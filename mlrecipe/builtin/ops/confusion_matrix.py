@@ -31,9 +31,9 @@ def confusion_matrix(
     Args:
         predictions: those of labels or tags.
         share_of: of what `share` is the part: all rows of the `label`, all given the `prediction`, or `all`.
-        unit: where words have tags: `words`, tag against tag, or `spans`: what became of them, a row for each
-            `kind` (`right`, `boundary`, `type`, `both`, `missed`, `spurious`) with `count` and `share`; the
-            counts are the statistics.
+        unit: where words have tags and rows no intent: `words`, tag against tag, or `spans`: what became of
+            them, a row for each `kind` (`right`, `boundary`, `type`, `both`, `missed`, `spurious`) with `count`
+            and `share`; the counts are the statistics.
     """
     from mlrecipe.reporting import summary
 

@@ -82,10 +82,14 @@ def _metrics(split: Mapping[str, Any]) -> Markup:
         span = charts.span_of(values)
         for place, name in enumerate(n for n in names if n in each):
             one = each[name]
-            drawn = charts.interval(one["value"], one["low"], one["high"], span=span)
+            drawn = (
+                charts.interval(one["value"], one["low"], one["high"], span=span)
+                if is_known(one["method"])
+                else ""
+            )
             rows.append(
                 (metric if not place else "", Markup(f"<b>{name}</b>"), number(float(one["value"])),
-                 verdict.bounds(one), drawn if is_known(one["method"]) else "",
+                 verdict.bounds(one), drawn,
                  number(split["rows"].get(name)))
             )  # fmt: skip
     return html.table(header, rows, numbers=(2, 3, 5))

@@ -28,7 +28,7 @@ def parts(found: Mapping[str, Any] | None) -> Iterator[Markup]:
     yield html.plots(_charts(found["curves"], marks))
     if marks:
         yield html.paragraph("The dashed upright line is the best checkpoint's step.", kind="faint")
-    yield html.folded("first, best and last numbers", [_table(found["curves"])])
+    yield html.folded("first, least, greatest and last numbers", [_table(found["curves"])])
 
 
 def overlaid(

@@ -201,6 +201,7 @@ class StochasticWeightAveraging(Averages):
         start, epochs = self._start, trainer.max_epochs or 1
         number = int(epochs * start) if isinstance(start, float) else start
         self._first = max(number - 1, 0)
+        self._check_rates(len(trainer.optimizers[0].param_groups) if trainer.optimizers else 1)
         if self._from:  # resumed: the schedule was left before
             trainer.lr_scheduler_configs.clear()
 
@@ -219,6 +220,14 @@ class StochasticWeightAveraging(Averages):
         rates = self._rates if len(self._rates) > 1 else self._rates * len(groups)
         for group, start, end in zip(groups, self._from, rates, strict=True):
             group["lr"] = start + (end - start) * share
+
+    def _check_rates(self, groups: int) -> None:
+        if len(self._rates) not in (1, groups):
+            raise DataError(
+                f"swa_lrs has {len(self._rates)} learning rates, and the optimizer has {groups} "
+                "groups of parameters",
+                key="train.callbacks", hint="give one rate for all of them",
+            )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Also where the learning rates came from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,8 @@ def continued(
         more = dict(ids.get(name, {}))
         if more and component.use == "TensorBoardLogger":
             more["purge_step"] = step  # what was written later is hidden: it comes again
+        if component.use == "CSVLogger":
+            more["version"] = None  # the next free one: a folder that it is given again it empties
         found[name] = replace(component, params={**component.params, **more})
     return found
 
@@ -40,4 +43,6 @@ def _id_of(logger: Logger) -> dict[str, Any]:
         return {"id": version, "project": logger.name}
     if isinstance(logger, loggers.CometLogger):
         return {"experiment_key": version}
-    return {"version": version}
+    # `logger.__class__`: of a guarded logger that is the logger's own.
+    takes = inspect.signature(logger.__class__).parameters
+    return {"version": version} if "version" in takes else {}
