@@ -20,8 +20,8 @@ def main() -> None:
     _open_closed()
     collector.search_rarely()
     try:
-        for stream in (sys.stdout, sys.stderr):  # whatever the terminal cannot show is written out
-            if stream is not None and stream.encoding.lower() not in ("utf-8", "utf8"):
+        for stream in (sys.stdout, sys.stderr):  # whatever cannot be shown is written out
+            if stream is not None and stream.errors != "backslashreplace":
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         from mlrecipe.cli import app
 

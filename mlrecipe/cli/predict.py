@@ -109,7 +109,12 @@ def predict(
 
     Example: mlrecipe predict imdb.toml --text "What a film!"
     """
-    _check(input, output, text, precision, as_json=as_json)
+    of_files = {
+        "--format": format, "--delimiter": delimiter, "--columns": columns, "--prefix": prefix,
+        "--overwrite": overwrite,
+    }  # fmt: skip
+    given = [name for name, value in of_files.items() if value]
+    _check(input, output, text, precision, given, as_json=as_json)
     settings: Settings = ctx.obj
     chosen = _model(model, checkpoint, settings)
     how: dict[str, Any] = {
@@ -143,11 +148,14 @@ class _Chosen(NamedTuple):
 
 
 def _check(
-    input: str | None, output: str | None, text: list[str] | None, precision: str, *, as_json: bool
-) -> None:
+    input: str | None, output: str | None, text: list[str] | None, precision: str,
+    of_files: list[str], *, as_json: bool,
+) -> None:  # fmt: skip
     """Raise for options that do not go together."""
     if text is not None and (input is not None or output is not None):
         raise RequestError("--text shows its answer, and --input and --output are for a file")
+    if text is not None and of_files:
+        raise RequestError(f"{of_files[0]} is for a file, and --text shows its answer")
     if text is None and (input is None or output is None):
         missing = "--input" if input is None else "--output"
         hint = "give --input and --output, or --text"

@@ -65,7 +65,7 @@ def train(
     names, recipe = _names(request), request.loaded.recipe
     group, is_new = _group(session, request, records, uses_finished=uses_finished)
     done = _finished(session, group)
-    if group.facts["status"] == "finished":
+    if group.facts["status"] == "finished" and all(name in done for name, *_ in names):
         _say(settings, f"train: group {group.id} is equal and finished; used again")
         return _complete(session, group, names, overrides, done)
     if done:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OWN = tuple(
     Path(__file__).with_name(f"{name}.py")
-    for name in ("closure", "walk", "registrations", "touches", "dynamic", "source")
+    for name in ("closure", "walk", "registrations", "bindings", "touches", "dynamic", "source")
 )
 """Files that decide what a digest covers: a remembered one made by other code is of no use."""
 
@@ -56,7 +56,9 @@ def code_digest(
         walk = _reach(tuple(roots), path, name)
         found = _result(walk, roots[0])
         seen = [*_OWN, *sorted(walk.modules), *sorted(walk.folders)]
-        _remember(key, found, seen, memo)
+        # mlrecipe's own folders, which are several, get no new files.
+        missing = sorted(walk.missing) if len(roots) == 1 else []
+        _remember(key, found, seen, missing, memo)
     return found
 
 
@@ -96,6 +98,8 @@ def _remembered(key: str, memo: Memo | None) -> CodeDigest | None:
     data = json.loads(text)
     if any(stamp(Path(file)) != kept for file, kept in data["stamps"].items()):
         return None
+    if any(os.path.isfile(file) for file in data.get("missing", ())):
+        return None  # it would be found now, in place of another
     return CodeDigest(
         digest=data["digest"],
         symbols={key: (value[0], value[1]) for key, value in data["symbols"].items()},
@@ -104,12 +108,14 @@ def _remembered(key: str, memo: Memo | None) -> CodeDigest | None:
     )
 
 
-def _remember(key: str, found: CodeDigest, files: Sequence[Path], memo: Memo | None) -> None:
+def _remember(
+    key: str, found: CodeDigest, files: Sequence[Path], missing: Sequence[Path], memo: Memo | None
+) -> None:
     stamps = {str(file): stamp(file) for file in files}
     if memo is None or not all(text and is_settled(text) for text in stamps.values()):
         return
     data = {
         "stamps": stamps, "digest": found.digest, "symbols": found.symbols,
-        "libraries": found.libraries, "whole": found.whole,
+        "libraries": found.libraries, "whole": found.whole, "missing": list(map(str, missing)),
     }  # fmt: skip
     memo.set(key, json.dumps(data))

@@ -79,7 +79,7 @@ def _submodule(walk: Walk, module: Module, name: str) -> Path | None:
     if module.path.name != "__init__.py":
         return None
     stem = module.path.parent / name
-    paths = (stem.with_suffix(".py"), stem / "__init__.py")
+    paths = (stem / "__init__.py", stem.with_suffix(".py"))  # as Python looks
     return next((path for path in paths if walk.is_file(path)), None)
 
 
@@ -236,7 +236,7 @@ def find_module(walk: Walk, importer: Path, name: str, level: int) -> Path | Non
         starts = [importer.parent, *walk.roots]
     for start in starts:
         stem = start.joinpath(*parts)
-        for path in (stem.with_suffix(".py") if parts else stem, stem / "__init__.py"):
+        for path in (stem / "__init__.py", stem.with_suffix(".py") if parts else stem):
             if any(path.is_relative_to(root) for root in walk.roots) and walk.is_file(path):
                 return path
     return None

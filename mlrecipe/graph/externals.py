@@ -111,6 +111,12 @@ def covered(
     }
 
 
+def shares(table: Mapping[str, Any], kind: Kind, base: Path) -> dict[str, list[str]]:
+    """Key → names of what a table's value stands for: which of them has which key counts too."""
+    found = {key: resolve(value, kind, base)[1] for key, value in table.items()}
+    return {key: [name for each in items for name in _names(each)] for key, items in found.items()}
+
+
 def file_digest(path: Path, memo: Memo | None = None) -> Digest:
     """SHA-256 of a file's content; remembered by the file's stamp.
 
@@ -140,6 +146,10 @@ def changed(before: Mapping[str, str | None], after: Mapping[str, str | None]) -
     """Paths that differ between two looks of `stamps`: edited, new or gone; sorted."""
     paths = before.keys() | after.keys()
     return sorted(p for p in paths if p not in before or before[p] != after.get(p, ""))
+
+
+def _names(external: External) -> list[str]:
+    return [external.text] if external.is_hub else [name for name, _ in external.files]
 
 
 def _external(text: str, source: str, base: Path) -> External:

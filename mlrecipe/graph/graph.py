@@ -148,6 +148,7 @@ def bind(name: str, spec: NodeSpec, path: KeyPath, loaded: Loaded, catalog: Cata
     given = _filled(signature, loaded.recipe) | dict(spec.params)
     arguments: dict[str, Any] = {}
     named: dict[str, tuple[External, ...]] = {}
+    shares: dict[str, Any] = {}
     for key, value in given.items():
         parameter = signature.params.get(key)
         if parameter is None:
@@ -156,11 +157,13 @@ def bind(name: str, spec: NodeSpec, path: KeyPath, loaded: Loaded, catalog: Cata
         arguments[key], outside = externals.resolve(value, parameter.kind, loaded.base)
         if outside:
             named[key] = tuple(outside)
+            if isinstance(value, dict):
+                shares[key] = externals.shares(value, parameter.kind, loaded.base)
     ignored = signature.options.get("ignore", ())
     params = {k: plain(v) for k, v in arguments.items() if k not in named and k not in ignored}
     return Node(
         name=name, spec=spec, path=path, found=found, inputs=_inputs(spec.inputs, signature),
-        arguments=arguments, params=params, externals=named,
+        arguments=arguments, params={**params, **shares}, externals=named,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from datasets import Dataset
 from torch import Tensor
@@ -24,6 +25,7 @@ class Gold:
         self._head = head
         self._meters: Mapping[str, Metric] | None = None
         self._is_open = True
+        self._is_closed = False
         self._rows = 0
 
     def encode(self, rows: Dataset, *, start: int, refused: str = "") -> Dataset | None:
@@ -35,6 +37,7 @@ class Gold:
             refused: why an op has left their labels out, where it has.
         """
         if not self._is_open:
+            self._look_again(rows, start=start)
             return None
         try:
             if not isinstance(self._task, Predicting):  # only trying tells
@@ -49,7 +52,7 @@ class Gold:
 
     def close(self) -> None:
         """Look at no labels, whatever comes."""
-        self._is_open = False
+        self._is_open, self._is_closed = False, True
 
     def update(self, scores: Tensor, targets: Tensor) -> None:
         """Count rows, in the order of the file."""
@@ -64,3 +67,11 @@ class Gold:
         if not self._is_open or self._meters is None:
             return {}
         return {name: float(meter.compute()) for name, meter in self._meters.items()}
+
+    def _look_again(self, rows: Dataset, *, start: int) -> None:
+        """Say why there are no metrics, where labels come after rows without any."""
+        if self.reason or self._is_closed or not isinstance(self._task, Predicting):
+            return
+        with suppress(DataError):  # of labels that cannot be read nothing more is said
+            if self._task.is_labelled(rows, self._head):
+                self.reason = f"rows before {start} have no label"

@@ -178,12 +178,15 @@ def _of_tagged_row(given: Mapping[str, Any], taking: Taking, what: str) -> Item:
         worded = words.join(_checked(given[name], f"{name!r} of {what}"))
         return Item({**rest, taking.words: worded.words}, worded)
     texts = [key for key, value in given.items() if isinstance(value, str)]
-    key = "text" if "text" in texts else texts[0] if len(texts) == 1 else None
+    key = "text" if "text" in given else texts[0] if len(texts) == 1 else None
     if key is None:
         raise RequestError(
             f"{what} has neither words in {taking.words!r} nor a 'text'; it has {_listed(given)}"
         )
-    worded = words.split(given[key], taking.splitting)
+    text = given[key]
+    if text is not None and not isinstance(text, str):
+        raise RequestError(f"{key!r} of {what} is {_kind(text)}, not a text")
+    worded = words.split(text or "", taking.splitting)
     return Item({**rest, taking.words: worded.words}, worded)
 
 

@@ -68,10 +68,15 @@ class Piece:
     classes: Mapping[str, list[str]] = field(default_factory=dict)
     """Column → names of its classes, where the file says them."""
 
+    is_typed: bool = False
+    """Whether the file itself says the types of its cells, texts too."""
+
     @property
     def is_text(self) -> bool:
         """Whether the types of the cells are still to be inferred."""
-        return self.objects is None and all(map(pa.types.is_string, self.table.schema.types))
+        if self.is_typed or self.objects is not None:
+            return False
+        return all(map(pa.types.is_string, self.table.schema.types))
 
 
 def input_of(name: str, *, format: str | None) -> Source:
@@ -208,13 +213,16 @@ def _delimited_pieces(source: Source, layout: Layout) -> Iterator[Piece]:
 
 def _objects(source: Source, layout: Layout) -> Iterator[Piece]:
     found = _json.rows(source, layout.encoding)
+    names: dict[str, None] = {}
     for pairs in _portions(found, lambda pair: _size(pair[0])):
         rows, lines = [row for row, _ in pairs], [line for _, line in pairs]
+        named = [{**names, **rows[0]}, *rows[1:]]  # columns of the rows before are theirs, too
         odd: dict[str, DataError] = {}
         try:
-            table = _json.table(source, rows, odd)
+            table = _json.table(source, named, odd)
         except UnicodeEncodeError:  # half a character, such as "\ud83d" alone
-            table = _json.table(source, [whole(row) for row in rows], odd)
+            table = _json.table(source, [whole(row) for row in named], odd)
+        names |= dict.fromkeys(table.column_names)
         known = lines if all(lines) else None
         yield Piece(start=0, table=table, objects=rows, lines=known, odd=odd)
 
@@ -226,10 +234,12 @@ def _lines(source: Source, layout: Layout) -> Iterator[Piece]:
     with open_text(source, encoding=layout.encoding, newline="\n") as file:
         texts = (line.removesuffix("\n").removesuffix("\r") for line in file)
         for portion in _portions(texts, len):
-            yield Piece(start=0, table=pa.table({name: pa.array(portion, pa.string())}))
+            yield Piece(
+                start=0, table=pa.table({name: pa.array(portion, pa.string())}), is_typed=True
+            )
             is_empty = False
     if is_empty:
-        yield Piece(start=0, table=pa.table({name: pa.array([], pa.string())}))
+        yield Piece(start=0, table=pa.table({name: pa.array([], pa.string())}), is_typed=True)
 
 
 def _columns(source: Source, layout: Layout) -> Iterator[Piece]:
@@ -240,7 +250,7 @@ def _columns(source: Source, layout: Layout) -> Iterator[Piece]:
             classes = _columnar.class_names(table.schema)
         for start in range(0, max(table.num_rows, 1), ROWS):
             if table.num_rows or not number:
-                yield Piece(start=0, table=table.slice(start, ROWS), classes=classes)
+                yield Piece(start=0, table=table.slice(start, ROWS), classes=classes, is_typed=True)
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -116,7 +116,11 @@ class _Delimited:
 
     def __init__(self, file: IO[bytes], delimiter: str | None) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-        self._rows = csv.writer(self._text, delimiter=delimiter or ",", lineterminator="\n")
+        mark = delimiter or ","
+        self._rows = csv.writer(self._text, delimiter=mark, lineterminator="\n")
+        self._quoted = csv.writer(
+            self._text, delimiter=mark, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
         self._names: list[str] | None = None
 
     def write(self, piece: Piece, new: Columns) -> None:
@@ -135,17 +139,17 @@ class _Delimited:
         self._text.detach()
 
     def _header(self, names: Sequence[str]) -> None:
-        self._rows.writerow(names)
+        self._lines(iter([tuple(names)]), start=-1)
 
     def _lines(self, rows: Iterator[tuple[str, ...]], *, start: int) -> None:
-        self._rows.writerows(rows)
+        for row in rows:
+            # Readers take a lone \r for the end of a row, and a writer whose rows end otherwise leaves it bare.
+            writer = self._quoted if any("\r" in cell for cell in row) else self._rows
+            writer.writerow(row)
 
 
 class _Tabbed(_Delimited):
     """TSV, in which quotes are part of the text and every line is a row."""
-
-    def _header(self, names: Sequence[str]) -> None:
-        self._lines(iter([tuple(names)]), start=-1)
 
     def _lines(self, rows: Iterator[tuple[str, ...]], *, start: int) -> None:
         for number, row in enumerate(rows, start):
@@ -185,13 +189,14 @@ class _Parquet:
         self._file = file
         self._writer: parquet.ParquetWriter | None = None
         self._names: list[str] = []
+        self._schema: pa.Schema | None = None
 
     def write(self, piece: Piece, new: Columns) -> None:
         """Write rows; the first piece decides over the columns and their types."""
         if self._writer is None:
             self._names = list(piece.table.column_names)
         _check_names(self._names, piece)
-        table = _with_columns(piece, self._names, new)
+        table = _with_columns(piece, self._names, new, known=self._schema)
         if self._writer is None:
             self._schema = table.schema
             try:
@@ -289,11 +294,18 @@ def _finite(value: Any) -> Any:
     return {key: _finite(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _with_columns(piece: Piece, names: Sequence[str], new: Columns) -> pa.Table:
-    """The input's columns in the order of `names`, nulls where the piece lacks one, then the new ones."""
+def _with_columns(
+    piece: Piece, names: Sequence[str], new: Columns, *, known: pa.Schema | None
+) -> pa.Table:
+    """The input's columns in the order of `names`, then the new ones.
+
+    Nulls where the piece lacks a column; nulls alone have the type that is known, else that of texts.
+    """
     old = {}
     for name in names:
         is_there = name in piece.table.column_names
         column = piece.table.column(name) if is_there else pa.nulls(piece.table.num_rows)
-        old[name] = column.cast(pa.string()) if pa.types.is_null(column.type) else column
+        if pa.types.is_null(column.type):
+            column = pa.nulls(len(column), pa.string() if known is None else known.field(name).type)
+        old[name] = column
     return pa.table({**old, **new})

@@ -171,8 +171,13 @@ def component_facts(
         roots = [request.loaded.project.resolve()]
         code = code_digest(path, found.signature.qualname, roots=roots, memo=memo).digest
     left_out = {name for name, *_ in outside} | bound.told.keys()
+    shares = {
+        key: externals.shares(value, found.signature.params[key].kind, request.loaded.base)
+        for key, value in given.items()
+        if key in bound.externals and isinstance(value, dict)
+    }
     return {
-        "params": {k: v for k, v in values.items() if k not in left_out},
+        "params": {k: v for k, v in values.items() if k not in left_out} | shares,
         "files": outside,
         "code": code,
     }

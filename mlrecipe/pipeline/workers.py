@@ -253,7 +253,10 @@ class _Worker:
 
     def _take(self, message: wire.Message) -> Iterator[Outcome]:
         job = self.job
-        assert job is not None
+        if job is None:  # a thread that an op has left behind speaks on: nobody knows of which node
+            if "print" in message:
+                sys.stderr.write(f"{message['print']}\n")
+            return
         if "event" in message:
             event = wire.event_of(message, node=job.label)
             # Of what is wrong with the store the driver has warned, before it gave the job away.

@@ -93,9 +93,10 @@ class _Resolver:
         self._default = default
         self._typed = typed
 
-    def resolve(self, value: Any, chain: tuple[KeyPath, ...]) -> Any:
+    def resolve(self, value: Any, chain: tuple[KeyPath, ...], inside: KeyPath = ()) -> Any:
+        """A value without references; `inside`: its place in the lists that stand at the chain's end."""
         if isinstance(value, list):
-            return [self.resolve(item, chain) for item in value]
+            return [self.resolve(item, chain, (*inside, i)) for i, item in enumerate(value)]
         if isinstance(value, dict):
             return {k: self.resolve(v, (*chain, (*chain[-1], k))) for k, v in value.items()}
         if not isinstance(value, str) or isinstance(value, Deferred):
@@ -105,8 +106,9 @@ class _Resolver:
         whole = _WHOLE.fullmatch(value)
         if whole and not _is_deferred(whole[1]):
             found = self._refer(whole[1], chain)
-            is_env = whole[1].startswith("env:")
-            return self._typed(chain[-1], self._adjust(chain[-1], found)) if is_env else found
+            if not whole[1].startswith("env:"):
+                return found
+            return self._typed((*chain[-1], *inside), self._adjust(chain[-1], found))
         return self._embedded(value, chain)
 
     def _embedded(self, value: str, chain: tuple[KeyPath, ...]) -> str:

@@ -15,7 +15,7 @@ from mlrecipe.errors import Problem, did_you_mean
 from mlrecipe.recipe import keys
 from mlrecipe.recipe.compose import FILE_ONLY, near
 from mlrecipe.recipe.depth import TOO_DEEP, is_too_deep
-from mlrecipe.recipe.layers import UNRESOLVED, Layer, Tree, copy, remove
+from mlrecipe.recipe.layers import COMPONENTS, UNRESOLVED, Layer, Tree, copy, remove
 from mlrecipe.recipe.positions import KeyPath
 from mlrecipe.recipe.shape import below, default_at, kind_at
 
@@ -53,6 +53,14 @@ class _Edit:
     def layer(self) -> str:
         return f"--set #{self.number}"
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether it says which component a table is of: `model.use=x`, or `model=x`."""
+        is_table = self.text.lstrip().startswith("{")
+        return self.path[-1] == "use" or (
+            self.path in COMPONENTS and not self.sign and not is_table
+        )
+
 
 def unset(layers: Sequence[Layer], texts: Sequence[str]) -> list[Problem]:
     """Take keys out of every layer, so that their defaults hold; returns what is wrong with them."""
@@ -79,7 +87,7 @@ def apply(tree: Tree, texts: Sequence[str], catalog: Catalog) -> list[Problem]:
     problems: list[Problem] = []
     split = [_split(text, number, problems) for number, text in enumerate(texts, 1)]
     edits = [edit for edit in split if edit is not None]
-    for edit in sorted(edits, key=lambda edit: edit.path[-1] != "use"):
+    for edit in sorted(edits, key=lambda edit: not edit.is_choice):
         _apply(tree, edit, catalog, problems)
     return problems
 
@@ -162,12 +170,17 @@ def _with_item(
         place: Any = int(key) if isinstance(target, list) else key
         if position == len(edit.path) - 1:
             target[place] = value
-        elif isinstance(target, (list, dict)) and isinstance(target[place], (list, dict)):
-            target = target[place]
+        elif isinstance(inner := _inside(target, place), (list, dict)):
+            target = inner
         else:
             _report(edit, f"nothing below {key!r} can be set", problems)
             return UNRESOLVED
     return whole
+
+
+def _inside(target: Any, place: Any) -> Any:
+    """What is at a place of a list or table; None where a table has none."""
+    return target.get(place) if isinstance(target, dict) else target[place]
 
 
 def _count(length: int) -> str:

@@ -85,11 +85,12 @@ def truncation(name: str, rows: Dataset, lengths: Rows) -> str | None:
 
 def overlaps(data: Mapping[str, Dataset], train: str, others: list[str]) -> list[str]:
     """What to say of each of the other splits that has rows in common with the train split."""
-    column = next(
-        (name for name in ("input_ids", "text", "tokens") if name in data[train].column_names), None
-    )
-    others = [name for name in others if column in data[name].column_names and len(data[name])]
-    if column is None or not others or _size(data[train], column) > MOST_TOKENS:
+    names = ("input_ids", "text", "tokens")
+    column = next((name for name in names if _is_comparable(data[train], name)), None)
+    if column is None:
+        return []
+    others = [name for name in others if _is_comparable(data[name], column) and len(data[name])]
+    if not others or _size(data[train], column) > MOST_TOKENS:
         return []
     known = np.unique(_keys(data[train], column))
     found = []
@@ -110,6 +111,18 @@ def _cut(lengths: Rows, longest: int) -> int:
     counts = np.bincount(lengths)
     others = int(counts[:-1].max(initial=0))
     return int(counts[longest]) if others and counts[longest] > _SPIKE * others else 0
+
+
+def _is_comparable(rows: Dataset, column: str) -> bool:
+    """Whether there is such a column, of texts or of lists of whole numbers or words."""
+    if column not in rows.column_names:
+        return False
+    kind = rows.features.arrow_schema.field(column).type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+        if pa.types.is_integer(kind):
+            return True
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _size(rows: Dataset, column: str) -> int:
@@ -155,7 +168,7 @@ def _pieces(chunk: pa.Array) -> Iterator[tuple[NDArray[Any], Rows]]:
 
 def _items(values: pa.Array) -> NDArray[Any]:
     """What lists hold, as numbers: of a word its hash."""
-    if not pa.types.is_string(values.type):
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         return np.asarray(values)
     return np.concatenate([np.zeros(0, np.uint64), *(_hashes(*some) for some in _pieces(values))])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,8 @@ class Meters(nn.Module):
         super().__init__()
         self.collapse = Collapse(head)
         self._names = ["loss", *metrics]
-        self._loss = MeanMetric()
+        # By itself torchmetrics leaves out what is no number: the mean would be that of the others.
+        self._loss = MeanMetric(nan_strategy=math.nan)
         if not torch.backends.mps.is_available():  # there is no float64 there
             # In float32 the mean would tell how many processes the rows were shared by.
             self._loss.set_dtype(torch.float64)
@@ -40,7 +42,8 @@ class Meters(nn.Module):
 
     def update(self, output: StepOutput) -> None:
         """Count one batch; its loss weighs as much as it has rows, or whatever it is a mean over."""
-        self._loss.update(output.loss.detach(), weight=_weight(output))
+        if weight := _weight(output):  # the mean over nothing is no number, and weighs nothing
+            self._loss.update(output.loss.detach(), weight=weight)
         for metric in self._metrics:
             metric.update(output.scores, output.targets)
         self.collapse.update(output)

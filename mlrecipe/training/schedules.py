@@ -144,8 +144,10 @@ def one_cycle(
     for name, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
         if value <= 0:
             raise DataError(f"{value!r} is not above 0", key=f"train.scheduler.{name}")
-    top = max(warmup_steps(warmup, total_steps) - 1, 0)
-    first, end = 1 / div_factor, max(total_steps - 1, top + 1)
+    check_warmup(warmup, key="train.scheduler.warmup")
+    # A fraction is not rounded, as torch does not: the top may lie between two steps.
+    top = max((warmup * total_steps if warmup < 1 else int(warmup)) - 1, 0)
+    first, end = 1 / div_factor, total_steps - 1 if top < total_steps - 1 else top + 1
     last = first / final_div_factor
 
     def factor(step: int) -> float:

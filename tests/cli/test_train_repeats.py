@@ -160,3 +160,20 @@ def test_one_fold_alone_is_an_ordinary_run(demo: Path) -> None:
     assert not of_stage(demo, "repeat")
     assert "member" not in of_stage(demo, "train")[0]
     assert os.listdir(demo / "runs") == [of_stage(demo, "train")[0]["id"]]
+
+
+def test_a_training_that_was_removed_from_a_finished_group_is_made_again(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`run` goes on with the group, instead of looking for what is gone."""
+    line = ["run", "demo.toml", *QUICK, "--set", "train.repeat=2"]
+    assert command(line) == 0
+    members = sorted(run["member"] for run in of_stage(demo, "train"))
+    gone = of_stage(demo, "train")[0]
+    assert command(["runs", "rm", gone["id"], "--yes"]) == 0
+
+    assert command(line) == 0
+
+    assert "1 of 2 are finished" in capsys.readouterr().err
+    assert sorted(run["member"] for run in of_stage(demo, "train")) == members
+    assert [group["status"] for group in of_stage(demo, "repeat")] == ["finished"]

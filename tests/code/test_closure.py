@@ -371,3 +371,32 @@ def test_a_file_edited_a_moment_ago_is_not_remembered(source):
     code_digest(source / "ops.py", "clean", roots=[source], memo=memo)
 
     assert memo == {}
+
+
+def test_a_package_hides_a_module_of_its_name(tmp_path):
+    """Python imports the package; so does the walk."""
+    (tmp_path / "words").mkdir()
+    inside = tmp_path / "words" / "__init__.py"
+    inside.write_text("def strip(v):\n    return 1\n")
+    text = "from .words import strip\ndef run(v):\n    return strip(v)\n"
+    before = one(tmp_path, text, words="def strip(v):\n    return 0\n")
+
+    inside.write_text("def strip(v):\n    return 2\n")
+
+    assert digest(tmp_path, "run").digest != before.digest
+
+
+def test_a_remembered_digest_sees_a_file_that_was_not_there(tmp_path, monkeypatch):
+    """What stood in for it is no longer what runs."""
+    monkeypatch.setattr(stamps, "RACY_NS", -1)
+    memo, path = Memo(), tmp_path / "ops.py"
+    path.write_text(
+        "try:\n    from .fast import strip\nexcept ImportError:\n    from .slow import strip\n"
+        "def run(v):\n    return strip(v)\n"
+    )
+    (tmp_path / "slow.py").write_text("def strip(v):\n    return 1\n")
+    before = code_digest(path, "run", roots=[tmp_path], memo=memo)
+
+    (tmp_path / "fast.py").write_text("def strip(v):\n    return 2\n")
+
+    assert code_digest(path, "run", roots=[tmp_path], memo=memo).digest != before.digest

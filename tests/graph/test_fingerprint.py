@@ -190,3 +190,24 @@ def test_store_18_a_renamed_or_copied_node_is_found(work):
         '["ops.py"]', '["../ops.py"]'))  # fmt: skip
 
     assert {s.status for s in work.plan(recipe="recipes/other.toml").steps} == {"hit"}
+
+
+@pytest.mark.parametrize(
+    "table", ['{ two = "a.txt", one = "b.txt" }', '{ one = "a.txt", three = "b.txt" }']
+)
+def test_which_file_of_a_table_has_which_key_is_in_the_key(work, table):
+    """Swapped or renamed splits are another computation."""
+    work.write(
+        "ops.py",
+        'import mlrecipe\n\n\n@mlrecipe.op("splits")\n'
+        "def splits(*, files: dict[str, mlrecipe.File]):\n    return sorted(files)\n",
+    )
+    work.write("a.txt", "a\n")
+    work.write("b.txt", "b\n")
+    text = 'name = "x"\nplugins = ["ops.py"]\n[nodes.a]\nuse = "splits"\nfiles = '
+    work.write("recipe.toml", text + '{ one = "a.txt", two = "b.txt" }\n')
+    before = owns(work)
+
+    work.write("recipe.toml", text + table + "\n")
+
+    assert owns(work) != before

@@ -149,3 +149,28 @@ def test_a_link_stays_and_its_file_is_written(tmp_path: Path):
     ):
         pass
     assert (tmp_path / "pipe.jsonl").is_fifo()
+
+
+@pytest.mark.parametrize("last", ['{"text": "c", "tags": null}', '{"text": "c"}'])
+def test_nulls_alone_have_the_type_of_the_rows_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+):
+    """A piece whose rows have no list fits into a column of lists."""
+    monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 2)
+    lines = ['{"text": "a", "tags": ["x"]}', '{"text": "b", "tags": ["y"]}', last]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines) + "\n")
+
+    rewritten(tmp_path / "in.jsonl", tmp_path / "out.parquet")
+
+    made = parquet.read_table(tmp_path / "out.parquet")["tags"].to_pylist()
+    assert made == [["x"], ["y"], None]
+
+
+def test_texts_of_parquet_stay_texts(tmp_path: Path):
+    """The file says what they are, also where all its columns are texts that look like numbers."""
+    table = pa.table({"text": ["one"], "code": ["12"]})
+    parquet.write_table(table, tmp_path / "in.parquet")
+
+    *_, last = pieces(input_of(str(tmp_path / "in.parquet"), format=None), Layout())
+
+    assert Types().typed(last).schema.field("code").type == pa.string()

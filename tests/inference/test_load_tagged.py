@@ -449,6 +449,8 @@ def test_a_single_text_is_shown_with_its_spans(cli: Callable[..., Done]):
         (["--input", "test.jsonl"], "--output is missing; give --input and --output, or --text"),
         ([], "--input is missing"),
         (["--text", "a", "--top", "0"], "--top"),
+        (["--text", "a", "--prefix", "x_"], "--prefix is for a file"),
+        (["--text", "a", "--overwrite"], "--overwrite is for a file"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
@@ -488,3 +490,30 @@ def test_words_with_spaces_keep_their_place():
 
     assert answer.spans[0].text == "New York"
     assert answer.spans[0].words == (0, 1)
+
+
+def test_pieces_of_mixed_rows_have_the_same_columns(
+    people: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Rows with texts alone, after rows with words, stand below the same header."""
+    monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 2)
+    rows: list[dict[str, object]] = [
+        {"tokens": ["Ada"], "text": ""},
+        {"tokens": ["Oslo"], "text": ""},
+        {"text": "Ada left."},
+    ]
+
+    predict_file(people, write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "out.csv")
+
+    last = read_csv(tmp_path / "out.csv")[2]
+    assert None not in last
+    assert len(json.loads(last["probability"])) == 3
+
+
+def test_a_row_without_a_text_is_an_empty_one(predictor: Predictor):
+    """Whatever else is in the row: no other column is taken for the text."""
+    found = predictor.predict([{"text": None, "id": "Ada"}, {"text": None}])
+
+    assert [tags_of(each).tokens for each in found] == [(), ()]
+    with pytest.raises(RequestError, match="'text' of item 0 is of type float: nan, not a text"):
+        predictor.predict([{"text": float("nan"), "id": "Ada"}])

@@ -341,3 +341,39 @@ def test_a_task_that_cannot_predict_takes_rows_with_labels(here: Project):
     assert made.equals(same)
     with pytest.raises(RequestError, match="predicts no rows without labels"):
         list(bare.predict([pa.table(rows)]))
+
+
+def test_a_line_end_of_old_within_a_cell_is_quoted(here: Project, tmp_path: Path):
+    """A lone carriage return would end the row for every reader of CSV."""
+    (tmp_path / "in.jsonl").write_text(json.dumps({"sentence": "good\rbad", "id": ""}) + "\n")
+
+    predict(here, tmp_path / "in.jsonl", tmp_path / "out.csv")
+
+    (row,) = read_csv(tmp_path / "out.csv")
+    assert (row["sentence"], row["id"], row["row"]) == ("good\rbad", "", "0")
+
+
+def test_a_text_that_a_whole_piece_lacks_is_empty(
+    here: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As among others: it does not matter where the file is cut into pieces."""
+    monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 2)
+    (tmp_path / "in.jsonl").write_text('{"sentence": "good"}\n{"sentence": "bad"}\n{"id": 3}\n')
+
+    done = predict(here, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+
+    assert (done.rows, done.blank) == (3, 1)
+
+
+def test_labels_that_come_late_give_no_metrics_and_say_why(
+    here: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where the first piece of the file has none at all."""
+    monkeypatch.setattr("mlrecipe.inference.reading.ROWS", 2)
+    rows = [(text, label if n > 1 else "") for n, (text, label) in enumerate(make_texts(4, seed=9))]
+    file = write_csv(tmp_path / "in.csv", ["sentence", "label"], rows)
+
+    done = predict(here, file, tmp_path / "out.csv")
+
+    assert done.metrics == {}
+    assert done.unlabelled == "rows before 2 have no label"

@@ -496,3 +496,20 @@ def test_processes_that_cannot_be_started(work, heard, at_most, monkeypatch):
         for name in ("first", "second")
     ]
     assert results.skipped == ["sum", "scaled"]
+
+
+def test_what_a_thread_prints_after_its_op_is_no_error(work, capfd):
+    """It is shown, of no node, and the other work goes on."""
+    add_op(
+        work,
+        '@mlrecipe.op("leave")\ndef leave():\n    import threading\n'
+        '    threading.Timer(0.5, print, ["late"]).start()\n    return 1',
+    )
+    add_op(
+        work, '@mlrecipe.op("slow")\ndef slow():\n    import time\n    time.sleep(3)\n    return 2'
+    )
+    recipe(work, '[nodes.a]\nuse = "leave"\n[nodes.b]\nuse = "slow"\n')
+
+    work.prepare(jobs=2).raise_failures()
+
+    assert capfd.readouterr().err.splitlines() == ["late"]

@@ -373,3 +373,28 @@ def test_problems_of_overrides_are_sorted_by_their_number(work):
     numbers = [problem.split()[1] for problem in work.problems(*wrong)]
 
     assert numbers == [f"#{n}" for n in range(1, 12)]
+
+
+def test_a_component_by_its_bare_name_comes_first_too(work):
+    """It is another way to write `use`: what was typed for it stays."""
+    recipe = work.request("train.optimizer.lr=0.5", "train.optimizer=SGD").loaded.recipe
+
+    assert recipe.train.optimizer.use == "SGD"
+    assert recipe.train.optimizer.params == {"lr": 0.5}
+
+
+def test_a_key_that_a_table_in_a_list_lacks_is_an_error(work):
+    """As below anything that is no table."""
+    work.write("recipe.toml", RECIPE + "free = [{ a = 1 }]\n")
+
+    assert work.problems("nodes.n.free.0.b.c=1") == [
+        "--set #1  nodes.n.free.0.b.c: nothing below 'b' can be set"
+    ]
+
+
+def test_a_variable_in_a_list_of_texts_is_a_text(work, monkeypatch):
+    """As where the key itself takes a text."""
+    monkeypatch.setenv("MLRECIPE_N", "007")
+    work.write("recipe.toml", RECIPE + 'names = ["${env:MLRECIPE_N}"]\n')
+
+    assert params(work)["names"] == ["007"]

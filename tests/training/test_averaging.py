@@ -18,7 +18,10 @@ from mlrecipe.errors import DataError
 from mlrecipe.recipe.schema import Component
 from mlrecipe.training.fit import FitReport, fit
 from mlrecipe.training.keeping import states
-from mlrecipe.training.keeping.averaging import StochasticWeightAveraging
+from mlrecipe.training.keeping.averaging import (
+    EMAWeightAveraging,
+    StochasticWeightAveraging,
+)
 from tests.training.killed import files_of
 from tests.training.tiny import LABELS, components, make_spec, make_splits
 
@@ -192,3 +195,11 @@ def test_rates_that_do_not_fit_the_groups_are_told_before_the_first_step(
         train(tiny, tmp_path / "run", average, epochs=4)
 
     assert Record.seen == []
+
+
+def test_an_average_that_would_never_be_made_is_refused() -> None:
+    """But not one that is made at the ends of epochs alone."""
+    with pytest.raises(DataError, match="nothing would be averaged"):
+        EMAWeightAveraging(update_every_n_steps=0)
+
+    EMAWeightAveraging(update_every_n_steps=0, update_starting_at_epoch=1)

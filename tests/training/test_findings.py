@@ -142,3 +142,14 @@ def test_sequence_12_rows_of_words_that_test_shares_with_train_are_said():
     assert "deduplicate" in text
     assert findings.overlaps({**data, "test": rows("b", "")}, "train", ["test"]) != []
     assert findings.overlaps({**data, "test": rows("b", "abc")}, "train", ["test"]) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("tokens", [3, 4]), ("input_ids", [[[1, 2], [3]], [[4], [5, 6]]]), ("text", [1.5, 2.5])],
+)
+def test_columns_that_only_have_the_name_are_not_compared(column, values):
+    """A number of tokens, or the tokens of each of several choices."""
+    rows = Dataset.from_dict({column: values})
+
+    assert findings.overlaps({"train": rows, "test": rows}, "train", ["test"]) == []

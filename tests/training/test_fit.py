@@ -462,3 +462,24 @@ def test_validation_is_not_switched_off_in_silence(tiny, tmp_path):
         train(tiny, tmp_path / "run", trainer={"limit_val_batches": 0})
 
     assert caught.value.key == "train.trainer.limit_val_batches"
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"patience": 1}, r"step 4: valid/accuracy has not improved on 0\.\d+ in 1 validation;"),
+        ({"stopping_threshold": 0.0}, r"step 2: valid/accuracy came to 0\.\d+;"),
+    ],
+)
+def test_early_stopping_in_the_first_epoch_says_so(
+    tiny: Path, run: Path, epochs: int, params: dict[str, Any], why: str
+):
+    """Lightning counts that epoch as 0; a threshold is not a lack of improvement."""
+    report = train(
+        tiny, run, epochs=epochs, validate_every=2, **ACCURACY,
+        optimizer=Component(use="SGD", params={"lr": 0.0}),
+        callbacks={"stop": Component(use="EarlyStopping", params=params)},
+    )  # fmt: skip
+
+    assert re.match(f"stopped early at {why}", report.stopped)

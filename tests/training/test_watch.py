@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from mlrecipe.recipe.schema import Component, TestSpec
 from mlrecipe.training.collapse import Collapse, Predicted
 from mlrecipe.training.fit import fit
 from mlrecipe.training.keeping.checkpoints import read_record
+from mlrecipe.training.module import Meters
 from mlrecipe.training.test import test as run_test
 from mlrecipe.training.watch import NotFinite
 from tests.training.tiny import LABELS, components, make_spec, make_splits
@@ -203,3 +205,23 @@ def test_glue_17_several_labels_and_outputs_are_looked_at_too(heard, head, score
     assert warnings(heard) == [
         f"{text}: the model does not tell the classes apart" for text in said
     ]
+
+
+def test_a_loss_that_is_no_number_is_not_left_out_of_the_mean():
+    """Unless its batch has nothing to take the mean over."""
+
+    def mean(*batches: tuple[float, int]) -> float:
+        meters = Meters({}, Head(problem_type="regression", labels=()))
+        for loss, weight in batches:
+            meters.update(
+                StepOutput(
+                    loss=torch.tensor(loss),
+                    scores=torch.zeros(2),
+                    targets=torch.zeros(2),
+                    weight=weight,
+                )
+            )
+        return float(meters.collect()["loss"])
+
+    assert math.isnan(mean((1.0, 2), (math.nan, 2), (1.0, 2)))
+    assert mean((1.0, 2), (math.nan, 0), (4.0, 1)) == pytest.approx(2.0)

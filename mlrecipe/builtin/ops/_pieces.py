@@ -228,7 +228,10 @@ def _labels(values: pa.ChunkedArray, separator: str | None) -> Labels:
     if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         counts, per_row = _of_lists(values.drop_null())
         return Labels(counts=counts, missing=missing, per_row=per_row, numbers=none)
-    return Labels(counts=_counted(values), missing=missing, per_row={}, numbers=none)
+    counts = _counted(values)
+    blank = [label for label in counts if isinstance(label, str) and not label.strip()]
+    missing += sum(counts.pop(label) for label in blank)
+    return Labels(counts=counts, missing=missing, per_row={}, numbers=none)
 
 
 def _of_lists(lists: pa.ChunkedArray) -> tuple[dict[Any, int], dict[int, int]]:

@@ -78,6 +78,9 @@ def read(
     layout.check()
     limit = wanted.limit
     parts = {split: _parts(found, layout, limit, change) for split, found in files.items()}
+    for split, found in files.items():
+        if not parts[split]:
+            raise found[0].error("it has no row")
     there = {split: _names(found) for split, found in parts.items()}
     names = _kept(there, wanted.columns)
     _check_types(wanted, names)
@@ -229,6 +232,7 @@ def _converted(
     columns = {}
     for name in names:
         if name not in part.table.column_names:
+            columns[name] = pa.chunked_array([pa.nulls(part.table.num_rows)])
             continue
         column = part.table.column(name)
         if name in wanted.types:

@@ -147,7 +147,8 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     array = pa.array(values)
     if array.type == kind:
         return array
-    if pa.types.is_floating(kind) and pa.types.is_integer(array.type):
+    is_number = pa.types.is_integer(array.type) or pa.types.is_floating(array.type)
+    if pa.types.is_floating(kind) and is_number:
         return array.cast(kind)
     if pa.types.is_integer(kind) and pa.types.is_integer(array.type):
         return array.cast(kind)

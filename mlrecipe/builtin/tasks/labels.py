@@ -143,7 +143,7 @@ def _require_all(
 
 def _missing(values: Any, unlabelled: int | None) -> Any:
     """Where there is no value, no text but white space, or `unlabelled`."""
-    missing = pc.is_null(values)
+    missing = pc.is_null(values, nan_is_null=True)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         blank = pc.equal(pc.utf8_trim_whitespace(values), "")
         return pc.or_(missing, pc.fill_null(blank, True))

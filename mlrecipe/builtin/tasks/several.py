@@ -41,7 +41,7 @@ def find_several(
     inner = getattr(rows.features.get(column), "feature", None)
     if isinstance(inner, datasets.ClassLabel):
         return tuple(inner.names)
-    values = pc.unique(_lists(rows, column, separator=separator, split=split).values)
+    values = pc.unique(_lists(rows, column, separator=separator, split=split).values).drop_null()
     return tuple(str(value) for value in sorted(values.to_pylist()))
 
 

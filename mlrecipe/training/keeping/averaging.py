@@ -144,6 +144,10 @@ class EMAWeightAveraging(Averages, callbacks.EMAWeightAveraging):
         """
         if not 0 <= decay < 1:
             raise DataError(f"{decay!r} is not from 0 to below 1", key="decay")
+        if update_every_n_steps < 1 and update_starting_at_epoch is None:
+            hint = "set `update_starting_at_epoch` to average at the ends of epochs alone"
+            message = f"{update_every_n_steps!r} is not at least 1: nothing would be averaged"
+            raise DataError(message, key="update_every_n_steps", hint=hint)
         callbacks.EMAWeightAveraging.__init__(
             self, device=device, use_buffers=use_buffers, decay=decay,
             update_every_n_steps=update_every_n_steps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, Features, Value
 
 from mlrecipe import DataError, events
 from mlrecipe.builtin.ops.filter import filter_
@@ -125,3 +125,12 @@ def test_conditions_that_make_no_sense(params, key, message, data):
         filter_(data, **params)
 
     assert error.value.key == key
+
+
+def test_numbers_of_single_precision_can_be_named():
+    """As STS-B's scores are."""
+    features = Features({"x": Value("float32")})
+    data = Dataset.from_dict({"x": [2.6, 5.0]}, features=features)
+
+    assert filter_(data, column="x", equals=2.6)["x"][:] == pytest.approx([2.6])
+    assert filter_(data, column="x", none_of=[2.6])["x"][:] == [5.0]

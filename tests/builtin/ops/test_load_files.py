@@ -193,6 +193,8 @@ def test_json_may_be_a_list_or_lines(text, write):
         ("a.json", "[1]", "row 1: '1' is no object"),
         ("a.jsonl", '{"x": [1]}\n{"x": "b"}\n', "column 'x' mixes"),
         ("a.json", "", "the file is empty"),
+        ("a.json", "[]", "it has no row"),
+        ("a.json", '{\n"data": []}', "it has no row"),
         ("a.csv", "", "the file is empty"),
         ("a.parquet", "nothing", "no parquet file"),
         ("a.arrow", "nothing", "no arrow file"),
@@ -523,3 +525,13 @@ def test_real_tables_have_the_rows_they_should(real_data):
     assert (len(imdb), len(sms), len(mrpc)) == (25_000, 5_574, 3_668)
     assert mrpc.column_names[0] == "Quality"
     assert imdb.features["rating"].dtype == "int64"
+
+
+def test_json_rows_without_any_wanted_column_are_rows(write, tmp_path):
+    """Their values are null, as those of any missing key; no row is lost."""
+    write("parts/a.jsonl", '{"text": "a", "label": 1}\n')
+    write("parts/b.jsonl", '{"Text": "b", "Label": 2}\n')
+
+    data = read(str(tmp_path / "parts"), columns=["text", "label"])
+
+    assert data[:] == {"text": ["a", None], "label": [1, None]}

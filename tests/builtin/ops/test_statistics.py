@@ -157,6 +157,7 @@ def test_classes_by_name_with_none_left_out():
         ([True, False, True], {"false": 1, "true": 2}, 0),
         ([["a"], ["a", "b", "a"], [], None], {"a": 2, "b": 1}, 1),
         ([None, None, None], {}, 3),
+        (["b", "", " ", "a"], {"a": 1, "b": 1}, 2),
     ],
 )
 def test_labels_of_any_type(values, expected, unlabelled):
@@ -428,3 +429,16 @@ def test_lists_of_labels_beside_words_are_no_tags_where_their_number_differs(tag
 
     assert facts["labels"]["labels"]["rows"] == {"a": 3, "b": 2}
     assert facts["labels"]["labels"]["per_row"] == {"1": 3, "2": 1}
+
+
+def test_empty_cells_are_no_label():
+    """A split whose cells are all empty has no labels, and no warning says that they are strange."""
+    splits = {
+        "train": Dataset.from_dict({"text": ["x y", "z w"], "label": ["a", "b"]}),
+        "test": Dataset.from_dict({"text": ["u v"], "label": [""]}),
+    }
+
+    found = statistics(DatasetDict(splits))
+
+    assert found["splits"]["test"]["labels"]["label"]["unlabelled"] == 1
+    assert not [text for text in found["warnings"] if "label" in text]

@@ -96,6 +96,7 @@ def test_weights_are_balanced_while_learning_only():
         (rows_of(label=[["a"], None]), {}, "label", "1 of 2 rows .* has no list .* first row 1"),
         (rows_of(label=[["a"], ["b", "x"]]), {"labels": ["a", "b"]}, "labels", r"'x' .*\(row 1\)"),
         (rows_of(label=[[0], [7]]), {"labels": ["a", "b"]}, "labels", r"label 7 .*\(row 1\)"),
+        (rows_of(label=[["a", None], ["b"]]), {}, "labels", r"label None .*\(row 0\)"),
         (rows_of(label=["", " "]), {"separator": ","}, "label", "no row .* has a label"),
         (rows_of(a=[0, 2]), {"labels_from": ["a"]}, "labels_from", "row 1 .* has 2 in column 'a'"),
         (rows_of(a=[0, None]), {"labels_from": ["a"]}, "labels_from", "row 1 .* has nothing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -121,3 +122,10 @@ def test_glue_7_rows_without_a_number_are_unlabelled():
     assert not TASK.is_labelled(rows_of(text=["a"]), head)
     assert TASK.is_labelled(rows_of(label=[1.0]), head)
     assert "labels" not in TASK.collate(TASK.inputs(without, split="test").data.table)
+
+
+def test_rows_with_nan_alone_are_unlabelled():
+    """NaN is no number: such a split is only predicted."""
+    head = TASK.head({"train": rows_of(label=[1.0, 2.0])})
+
+    assert not TASK.is_labelled(rows_of(label=[math.nan, math.nan]), head)
