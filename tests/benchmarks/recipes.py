@@ -4,7 +4,7 @@ Every one goes through the command `mlrecipe run`, in a project of its own, as i
 encoder and, where it stands in the command, the rate are others. Prints the table of recipes/README.md; a
 recipe whose data are not there is named below it.
 
-    python -m tests.benchmarks.recipes --data FOLDER --model FOLDER [--of RECIPE …]
+    python -m tests.benchmarks.recipes --data FOLDER --model FOLDER [--of RECIPE …] [--set limit=3000]
 
 FOLDER of the data has imdb, sms_spam, glue, conll2003, ud_english_ewt, snips and cora_refs, as the recipes'
 first lines describe them.
@@ -44,12 +44,14 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the folders of data")
     parser.add_argument("--model", type=Path, required=True, help="folder of the encoder")
     parser.add_argument("--of", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--set", action="append", default=[], help="a setting of all of them")
     options = parser.parse_args()
+    more = [part for text in options.set for part in ("--set", text)]
     print("| recipe | command | on the test split | seconds |\n|---|---|---|---:|")
     missing = []
     for recipe in options.of:
         if (options.data / RUNS[recipe][1]).is_dir():
-            print(_row(recipe, options.data.resolve(), options.model.resolve()), flush=True)
+            print(_row(recipe, options.data.resolve(), options.model.resolve(), more), flush=True)
         else:
             missing.append(recipe)
     if missing:
@@ -57,13 +59,13 @@ def main() -> int:
     return 0
 
 
-def _row(recipe: str, data: Path, model: Path) -> str:
+def _row(recipe: str, data: Path, model: Path, more: list[str]) -> str:
     variable, folder, changed = RUNS[recipe]
     env = {
         **os.environ, variable: str(data / folder), "CHECKPOINT": str(model),
         "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
     }  # fmt: skip
-    words = ["mlrecipe", "run", recipe, *changed]
+    words = ["mlrecipe", "run", recipe, *changed, *more]
     with tempfile.TemporaryDirectory(prefix="recipes-") as name:
         (Path(name) / ".mlrecipe").mkdir()
         shutil.copy(ROOT / "recipes" / f"{recipe}.toml", name)
