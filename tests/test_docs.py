@@ -179,3 +179,32 @@ def test_the_recipes_say_what_they_reached() -> None:
 def test_every_recipe_takes_another_encoder(path: Path) -> None:
     """By CHECKPOINT, as recipes/README.md says."""
     assert "${env:CHECKPOINT" in path.read_text()
+
+
+def test_the_page_on_the_hub_names_all_commands_that_ask_it() -> None:
+    """Those whose module pins ids of the hub."""
+    page = " ".join((ROOT / "docs/how-to/hub.md").read_text().split())
+    first = page.partition("asks which commit each id is")[0].rpartition("The first")[2]
+    called = {"remote": ["cache pull"], "train": ["train", "run"]}
+    for path in sorted((ROOT / "mlrecipe/cli").glob("*.py")):
+        if "session.pin(" in path.read_text():
+            for name in called.get(path.stem, [path.stem]):
+                assert f"`{name}`" in first
+
+
+def test_the_page_on_parallel_work_names_every_op_that_takes_shards() -> None:
+    """Those that say `rowwise=True`."""
+    page = " ".join((ROOT / "docs/how-to/parallel.md").read_text().split())
+    part = page.partition("It works with ops")[2].partition("and your own")[0]
+    for path in (ROOT / "mlrecipe/builtin/ops").glob("*.py"):
+        for name in re.findall(r'@mlrecipe\.op\("([\w-]+)"[^\n]*rowwise=True', path.read_text()):
+            assert f"`{name}`" in part
+
+
+def test_the_page_on_metrics_names_all_that_should_fall() -> None:
+    """As `mode = "auto"` has it."""
+    from mlrecipe.training.checks import _LESS
+
+    page = (ROOT / "docs/how-to/metrics.md").read_text()
+    line = page.partition("- Losses, errors")[2].partition("\n- ")[0].partition("\n\n")[0]
+    assert all(f"`{name}`" in line for name in _LESS)

@@ -29,12 +29,13 @@ NOT_FOR_MODULES: Mapping[KeyPath, str] = {
     ("train", "train_split"): _SPLITS,
     ("train", "valid_split"): _SPLITS,
     **{("train", key): _LOADERS for key in (
-        "batch_size", "device_batch_size", "eval_batch_size", "batching", "tokens_per_batch", "pad_to",
+        "batch_size", "device_batch_size", "parts", "eval_batch_size", "batching", "tokens_per_batch", "pad_to",
         "sampling", "sampling_weights",
     )},
     ("test", "data"): _SPLITS,
     ("test", "split"): _SPLITS,
     ("test", "batch_size"): _LOADERS,
+    ("test", "keep"): "the test of a module keeps no predictions",
     ("evaluate", "nodes"): "the test of a module keeps no predictions",
 }  # fmt: skip
 """Keys that say nothing where the task is a `LightningModule`, and why."""

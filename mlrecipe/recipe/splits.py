@@ -76,4 +76,8 @@ def _check_name(found: list[str], *, key: str) -> None:
     odd = [name for name in found if "/" in name or "\\" in name or name.startswith(".")]
     if odd:
         message = f"{odd[0]!r} cannot be part of the name of a metric or a file"
-        raise DataError(message, key=key, hint="put an op `rename` before, or test on it alone")
+        raise DataError(
+            message,
+            key=key,
+            hint="give the split another name where it is loaded, or test on it alone",
+        )

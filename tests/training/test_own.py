@@ -263,6 +263,7 @@ def test_check_judges_a_module_without_importing_it(line: Path) -> None:
      ("train.layer_decay=0.9", "train.layer_decay"), ("train.strategy=mosbach", "train.strategy"),
      ("train.folds=3", "train.folds"), ("train.valid_split=dev", "train.valid_split"),
      ("train.compile=true", "train.compile"), ("test.split=dev", "test.split"),
+     ("train.parts=whole", "train.parts"), ('test.keep=["x"]', "test.keep"),
      ("test.batch_size=1", "test.batch_size"), ("train.sampling=balanced", "train.sampling"),
      ('model={ use = "transformer", config = "x.json" }', "model"),
      ("train.trainer.devices=2", "train.trainer.devices"),
