@@ -114,10 +114,10 @@ def _explain(plugin: Plugin, error: BaseException, project: Path) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).is_relative_to(project)
     ]
-    if isinstance(error, SyntaxError):
-        place = f"{plugin.name}:{error.lineno}"
-    else:
-        place = f"{plugin.name}:{frames[-1].lineno}" if frames else plugin.name
+    own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == plugin.path]
+    if isinstance(error, SyntaxError) and Path(error.filename or "").resolve() == plugin.path:
+        own.append(error.lineno)
+    place = f"{plugin.name}:{own[-1]}" if own else plugin.name
     lines = [f"plugin {plugin.name!r} failed while it was imported, at {place}"]
     lines += ["  " + line for line in "".join(traceback.format_list(frames)).splitlines()]
     lines.append(f"  {type(error).__name__}: {error}")

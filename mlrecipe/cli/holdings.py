@@ -136,7 +136,11 @@ def named(found: Census, names: Sequence[str], keys: set[NodeKey] | None) -> lis
     """
     chosen: dict[Fingerprint, Entry] = {}
     for name in names:
-        begun = [e for f, e in found.entries.items() if f.startswith(name)] if _is_hex(name) else []
+        begun = [
+            entry for fingerprint, entry in found.entries.items()
+            if _is_hex(name) and fingerprint.startswith(name)
+            and (keys is None or _keys(entry, found) & keys)
+        ]  # fmt: skip
         is_node = any(name in (node, usage.whole(node)) for _, node in found.newest)
         if len(begun) > 1 and not is_node:
             raise RequestError(f"{name!r} begins {len(begun)} fingerprints", hint="type more of it")

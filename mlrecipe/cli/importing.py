@@ -53,7 +53,10 @@ def import_(
     from mlrecipe.recipe.project import shown as as_known
 
     _check(framework, ops, output, as_json=as_json)
-    recipe = None if output == "-" else Path(output) if output else file.with_suffix(".toml")
+    beside = (
+        file.with_suffix(".toml") if file.name else file
+    )  # a folder such as `.` is refused below
+    recipe = None if output == "-" else Path(output) if output else beside
     if framework == "runway":
         written = project.import_runway(file, recipe=recipe, ops=ops or (), force=force)
     else:

@@ -77,6 +77,8 @@ def _through(
             yield from find(walk, walk.module(where), parts, seen)
         elif below is not None and (where is None or where.name == "__init__.py"):
             yield from find(walk, walk.module(below), rest, seen)
+            if where is not None:
+                yield from find(walk, walk.module(where), (alias.name, *rest), seen)
         elif where is not None:
             yield from find(walk, walk.module(where), (alias.name, *rest), seen)
 

@@ -198,7 +198,9 @@ def _named(name: str) -> Kind:
 def _subscript(outer: str, inner: ast.expr) -> Kind:
     items = inner.elts if isinstance(inner, ast.Tuple) else [inner]
     if outer == "Literal":
-        return Kind("literal", tuple(i.value for i in items if isinstance(i, ast.Constant)))
+        return _literal(items)
+    if outer in ("tuple", "Tuple"):
+        return Kind("list", (_union([parse(item) for item in items if not _is_dots(item)]),))
     if outer == "Optional":
         return _union([parse(inner), Kind("none")])
     if outer == "Union":
@@ -210,6 +212,18 @@ def _subscript(outer: str, inner: ast.expr) -> Kind:
     if outer in _DICTS:
         return Kind("dict", (parse(items[-1]),))
     return ANY
+
+
+def _literal(items: list[ast.expr]) -> Kind:
+    """The values that are written out; `ANY` where one is not, such as a member of an enum."""
+    try:
+        return Kind("literal", tuple(ast.literal_eval(item) for item in items))
+    except ValueError:
+        return ANY
+
+
+def _is_dots(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def _union(kinds: list[Kind]) -> Kind:

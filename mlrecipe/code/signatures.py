@@ -269,6 +269,8 @@ def _field_parameters(node: ast.ClassDef) -> dict[str, Parameter]:
     following: Iterable[ast.stmt | None] = [*node.body[1:], None]
     for item, after in zip(node.body, following, strict=True):
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            if not _is_given(item):
+                continue
             kind = kinds.parse(item.annotation)
             default = REQUIRED if item.value is None else defaults.of_field(item.value, kind)
             doc = ""
@@ -277,6 +279,16 @@ def _field_parameters(node: ast.ClassDef) -> dict[str, Parameter]:
             name = item.target.id
             params[name] = Parameter(name=name, kind=kind, default=default, doc=doc)
     return params
+
+
+def _is_given(item: ast.AnnAssign) -> bool:
+    """Whether a dataclass takes the field: no `ClassVar`, no `KW_ONLY`, not with `init=False`."""
+    kind = ast.unparse(item.annotation).strip("'\"").partition("[")[0].rpartition(".")[2]
+    value = item.value
+    is_field = isinstance(value, ast.Call) and ast.unparse(value.func).endswith("field")
+    told = value.keywords if isinstance(value, ast.Call) and is_field else []
+    is_left_out = any(k.arg == "init" and defaults.literal(k.value) is False for k in told)
+    return kind not in ("ClassVar", "KW_ONLY") and not is_left_out
 
 
 def _argument_docs(doc: str) -> dict[str, str]:

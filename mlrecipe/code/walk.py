@@ -198,6 +198,8 @@ def _imported(
         where = find_module(walk, module.path, name, node.level)
         below = find_module(walk, module.path, f"{name}.{alias.name}".lstrip("."), node.level)
         if below is not None and (where is None or where.name == "__init__.py"):
+            if where is not None and _hides(walk.module(where), alias.name):
+                yield where, alias.name
             yield from _module_use(walk, below, alias.name, attributes.get(bound))
         elif where is None:
             _note_library(walk, name, node.level)
@@ -206,6 +208,19 @@ def _imported(
             yield where, WHOLE
         else:
             yield where, alias.name
+
+
+def _hides(package: Module, name: str) -> bool:
+    """Whether a package binds the name itself, not only as its module of that name."""
+    return package.has_star or any(
+        not (
+            isinstance(statement, ast.ImportFrom)
+            and statement.level == 1
+            and not statement.module
+            and any(a.name == name and a.asname in (None, name) for a in statement.names)
+        )
+        for statement in package.bindings.get(name, ())
+    )
 
 
 def _module_use(

@@ -140,7 +140,9 @@ def carry_trainer(ledger: Ledger, paths: Sequence[Path], draft: Draft) -> None:
             if not ledger.is_settled((*path, name)):
                 _carry_argument(ledger, (*path, name), draft)
     gathered = [(*path, "accumulate_grad_batches") for path in paths]
-    _gather(ledger, next((g for g in reversed(gathered) if ledger.has(*g)), gathered[0]), draft)
+    last = next((g for g in reversed(gathered) if ledger.has(*g)), gathered[0])
+    _count_steps(ledger, paths, draft, times=ledger.get(*last))
+    _gather(ledger, last, draft)
     if draft.get("train.trainer.gradient_clip_val") is None:
         draft.set("train.trainer.gradient_clip_val", 0.0)
         text = "Gradients are not clipped, as before; mlrecipe's own default is a norm of 1."
@@ -183,6 +185,22 @@ def _carry_strategy(ledger: Ledger, path: Path, draft: Draft) -> None:
         ledger.drop(*path, why=f"{NONE}: known are {', '.join(_STRATEGIES[:2])}")
     else:
         ledger.drop(*path, why=f'{NONE}: name it, such as strategy = "ddp"')
+
+
+def _count_steps(ledger: Ledger, paths: Sequence[Path], draft: Draft, *, times: Any) -> None:
+    """Batches between validations as steps, where a step was made of several batches."""
+    batches = draft.get("train.validate_every")
+    if type(times) is not int or times < 2 or type(batches) is not int:
+        return
+    steps = max(1, batches // times)
+    draft.set("train.validate_every", steps)
+    for path in paths:
+        if ledger.get(*path, "val_check_interval") == batches:
+            ledger.take(*path, "val_check_interval", to="train.validate_every", value=steps)
+    if batches % times:
+        ledger.warn(
+            f"{batches} batches between validations are no whole steps: it is {steps} steps"
+        )
 
 
 def _gather(ledger: Ledger, path: Path, draft: Draft) -> None:

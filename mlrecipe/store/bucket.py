@@ -39,7 +39,7 @@ class Bucket:
     """
 
     def __init__(self, url: str) -> None:
-        self.shown = re.sub(r"//[^/@]*@", "//…@", url)
+        self.shown = re.sub(r"//[^/]*@", "//…@", url)
         """The URL without a password."""
         self._fs, self._root = _opened(url, self.shown)
         kinds = self._fs.protocol

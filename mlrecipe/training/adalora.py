@@ -17,6 +17,9 @@ from mlrecipe.errors import DataError
 _UNKNOWN = 2**31
 """Steps that a model without a schedule of its own is built for."""
 
+_KNOWN = ("ipt", "exp_avg_ipt", "exp_avg_unc")
+"""What PEFT knows of each entry."""
+
 
 def callbacks(network: nn.Module) -> list[pl.Callback]:
     """What training this network needs: nothing, unless it has an adapter of AdaLoRA."""
@@ -33,6 +36,7 @@ class RankBudget(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tell the schedule how many steps there will be."""
+        self._move()
         config = self._config
         if config.total_step == _UNKNOWN:
             config.total_step = int(trainer.estimated_stepping_batches)
@@ -65,15 +69,23 @@ class RankBudget(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         """How important each entry has been so far, and the ranks."""
         allocator, config = self._tuner.rankallocator, self._config
-        kept = {name: getattr(allocator, name) for name in ("ipt", "exp_avg_ipt", "exp_avg_unc")}
+        kept = {name: getattr(allocator, name) for name in _KNOWN}
         return {**kept, "rank_pattern": config.rank_pattern, "done": self._done}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
-        for name in ("ipt", "exp_avg_ipt", "exp_avg_unc"):
+        for name in _KNOWN:
             setattr(self._tuner.rankallocator, name, dict(state_dict[name]))
         self._config.rank_pattern = state_dict["rank_pattern"]
         self._done = int(state_dict["done"])
+
+    def _move(self) -> None:
+        """Put what is known of each entry on the entry's device: states are read on the CPU."""
+        allocator = self._tuner.rankallocator
+        devices = {name: p.device for name, p in self._tuner.model.named_parameters()}
+        for kind in _KNOWN:
+            known = getattr(allocator, kind)
+            setattr(allocator, kind, {n: value.to(devices[n]) for n, value in known.items()})
 
     @property
     def _config(self) -> Any:

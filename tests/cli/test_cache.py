@@ -929,3 +929,17 @@ def make_run(work, name, cli, status="finished", **facts):
     }
     work.write(f"runs/{name}/run.json", json.dumps(run))
     work.write(f"runs/{name}/inputs.json", json.dumps(inputs))
+
+
+def test_rm_of_a_fingerprint_keeps_to_the_recipe(prepared, work):
+    """Of another recipe nothing is removed."""
+    work.write(
+        "recipes/other.toml", 'name = "o"\nplugins = ["../ops.py"]\n[nodes.a]\nuse = "numbers"\n'
+    )
+    assert prepared("prepare", "other").code == 0
+    row = answer(prepared("cache", "list", "--json", "sum"))[0]
+
+    done = prepared("cache", "rm", row["fingerprint"][:12], "--recipe", "other")
+
+    assert done.code == 2
+    assert listed(prepared, "sum") == [("recipe.toml", "sum")] * 2

@@ -150,6 +150,8 @@ def test_experiment_38_import_says_it_in_json(runway, cli):
         (["import", "runway", "config.json", "--json", "--output", "-"], "standard output"),
         (["import", "runway", "config.json", "--ops", "src", "--output", "-"], "--output"),
         (["import", "runway", "recipe.toml"], "recipe.toml:1:1: not valid JSON"),
+        (["import", "runway", "."], "cannot read '.'"),
+        (["import", "hydra", "."], "cannot read '.'"),
     ],
 )
 def test_experiment_38_import_refuses(runway, cli, arguments, message):

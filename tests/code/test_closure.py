@@ -261,6 +261,8 @@ def test_a_helper_from_a_star_import_counts(tmp_path):
 
 
 USES = [
+    "try:\n    async def step(v):\n        from .words import strip\n        return strip(v)\n"
+    "except ImportError:\n    pass\ndef run(v):\n    return step(v)",
     "from . import words\ndef run(v):\n    return words.strip(v)",
     "from . import words as w\ndef run(v):\n    return w.strip(v)",
     "from .words import strip as s\ndef run(v):\n    return s(v)",
@@ -400,3 +402,17 @@ def test_a_remembered_digest_sees_a_file_that_was_not_there(tmp_path, monkeypatc
     (tmp_path / "fast.py").write_text("def strip(v):\n    return 2\n")
 
     assert code_digest(path, "run", roots=[tmp_path], memo=memo).digest != before.digest
+
+
+def test_what_a_package_binds_hides_its_module_of_that_name(tmp_path):
+    """Python takes the package's own name first; so does the walk."""
+    (tmp_path / "package").mkdir()
+    inside = tmp_path / "package" / "__init__.py"
+    inside.write_text("from .strip import strip\n")
+    for number, name in enumerate(("strip", "fast")):
+        (tmp_path / "package" / f"{name}.py").write_text(f"def strip(v):\n    return {number}\n")
+    before = one(tmp_path, "from .package import strip\ndef run(v):\n    return strip(v)\n")
+
+    inside.write_text("from .fast import strip\n")
+
+    assert digest(tmp_path, "run").digest != before.digest

@@ -16,6 +16,11 @@ def kind(annotation: str) -> Kind:
 
 
 FITTING = [
+    ("Literal[-1, 0]", -1),
+    ("Literal[Color.RED, 'a']", "b"),
+    ("tuple[str, float]", ["a", 0.5]),
+    ("tuple[int, ...]", [1, 2]),
+    ("tuple[()]", []),
     ("int", 3),
     ("float", 2.5),
     ("str", ""),

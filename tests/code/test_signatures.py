@@ -179,3 +179,22 @@ def test_a_signature_survives_json():
     )
 
     assert signatures.from_json(json.loads(json.dumps(signatures.to_json(op)))) == op
+
+
+def test_what_a_dataclass_does_not_take_is_no_parameter():
+    """Class variables, the mark of keywords, and fields that it fills in itself."""
+    [task] = scan("""
+        import mlrecipe
+        from dataclasses import KW_ONLY, dataclass, field
+        from typing import ClassVar
+        @mlrecipe.task("mine")
+        @dataclass
+        class Mine:
+            seen: ClassVar[int] = 0
+            _: KW_ONLY
+            size: int = 3
+            words: int = field(init=False)
+            counts: dict[str, int] = field(default_factory=dict, init=False)
+    """)
+
+    assert list(task.params) == ["size"]

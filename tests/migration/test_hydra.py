@@ -273,3 +273,13 @@ def test_experiment_38_strategies_that_cannot_be_carried_are_listed(tmp_path, st
     assert item.why.startswith(NONE)
     assert reason in item.why
     assert "strategy" not in tomli.loads(done.text)["train"]["trainer"]
+
+
+@pytest.mark.parametrize(("gathered", "steps"), [(1, 100), (4, 25), (200, 1)])
+def test_batches_between_validations_become_steps(tmp_path, gathered, steps):
+    """Lightning counts batches, a recipe the steps that are made of them."""
+    trainer = f"accumulate_grad_batches: {gathered}, val_check_interval: 100"
+    done = convert(f"data: {{batch_size: 8}}\ntrainer: {{max_epochs: 1, {trainer}}}\n", tmp_path)
+
+    assert tomli.loads(done.text)["train"]["validate_every"] == steps
+    assert not [item for item in done.dropped if "val_check_interval" in item.key]

@@ -119,7 +119,7 @@ def test_experiment_38_training_is_the_same():
     assert train["data"] == "Tokens-output"  # the node that makes DataLoaders is no longer needed
     assert train["valid_split"] == "validation"
     assert (train["batch_size"], train["device_batch_size"]) == (192, 24)  # 2 batches on 4 devices
-    assert (train["epochs"], train["validate_every"]) == (5, 50)
+    assert (train["epochs"], train["validate_every"]) == (5, 25)
     assert (train["monitor"], train["mode"]) == ("valid/accuracy", "max")
     assert train["optimizer"] == {"use": "AdamW", "lr": 0.0003, "weight_decay": 0.0}
     assert train["scheduler"] == {"use": "linear", "warmup": 100}

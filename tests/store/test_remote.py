@@ -695,9 +695,10 @@ def test_a_url_that_is_none_is_a_wrong_request(source, url, message):
         push(source, url)
 
 
-def test_a_password_in_a_url_is_not_shown():
-    """Not in messages either."""
-    assert Remote("memory://me:secret@host/folder").shown == "memory://…@host/folder"
+@pytest.mark.parametrize("password", ["secret", "p@ss", "@"])
+def test_a_password_in_a_url_is_not_shown(password):
+    """Not in messages either, and all of it."""
+    assert Remote(f"memory://me:{password}@host/folder").shown == "memory://…@host/folder"
 
 
 class Unreachable(Objects):

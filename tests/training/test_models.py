@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -260,3 +261,21 @@ def test_parts_are_what_the_interface_promises(checkpoint: Path):
     assert isinstance(
         model.parts(model.build(TextClassification(labels=LABELS).head(make_splits()))), Parts
     )
+
+
+def test_what_adalora_knows_goes_where_the_network_is(checkpoint: Path):
+    """A state is read on the CPU, whatever device the training goes on with."""
+    pytest.importorskip("peft")
+    model = Transformer(checkpoint=str(checkpoint), peft={"method": "adalora"})
+    networks = [model.build(HEAD) for _ in range(2)]
+    [kept], [fresh] = (adalora.callbacks(network) for network in networks)
+    learn(networks[0], steps=1)
+    networks[0].mlrecipe_adapter.wrapper.base_model.update_and_allocate(1)
+    fresh.load_state_dict(kept.state_dict())
+    networks[1].to("meta")
+
+    fresh.on_train_start(SimpleNamespace(estimated_stepping_batches=10), None)
+
+    known = fresh.state_dict()["exp_avg_ipt"].values()
+    assert known
+    assert all(value.device.type == "meta" for value in known)

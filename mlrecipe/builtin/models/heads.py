@@ -66,6 +66,8 @@ def match(config: PreTrainedConfig, head: Head, checkpoint: str) -> tuple[int, .
     theirs = _names(config)
     if head.problem_type == "regression" and len(theirs) == 1:
         return (0,)
+    if sorted(theirs) == sorted(head.labels) and len(set(theirs)) == len(theirs):
+        return tuple(theirs.index(label) for label in head.labels)
     names = [name.casefold() for name in theirs]
     wanted = [label.casefold() for label in head.labels]
     if sorted(names) == sorted(wanted) and len(set(wanted)) == len(wanted):

@@ -58,8 +58,8 @@ def below(network: PreTrainedModel, *, key: str) -> tuple[nn.Parameter, ...]:
     return tuple(p for name, p in network.named_parameters() if name not in higher)
 
 
-def renew_top(network: PreTrainedModel, number: int) -> None:
-    """Give the highest layers and the pooler fresh weights as the configuration says.
+def renew_top(network: PreTrainedModel, number: int) -> set[str]:
+    """Give the highest layers and the pooler fresh weights as configured; the names of these.
 
     Zhang et al. 2021, Revisiting Few-sample BERT Fine-tuning (arXiv 2006.05987): what the highest
     layers learnt of their first task is of no use to another.
@@ -72,10 +72,11 @@ def renew_top(network: PreTrainedModel, number: int) -> None:
         raise DataError(f"{number} is more than the {count} layers", key="reinit_layers")
     chosen = above(network, count - number, key="reinit_layers")
     fresh = from_config(network.config).state_dict()
+    renewed = {name: parameter for name, parameter in _of_encoder(network) if name in chosen}
     with torch.no_grad():
-        for name, parameter in _of_encoder(network):
-            if name in chosen:
-                parameter.copy_(fresh[name])
+        for name, parameter in renewed.items():
+            parameter.copy_(fresh[name])
+    return set(renewed)
 
 
 def _of_encoder(network: PreTrainedModel) -> Iterator[tuple[str, nn.Parameter]]:

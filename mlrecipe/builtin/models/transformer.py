@@ -204,7 +204,7 @@ class Transformer:
     def _arranged(self, network: PreTrainedModel, *, fresh: Collection[str]) -> nn.Module:
         """The network with what the recipe changes in it; `fresh` are parameters new to it."""
         if self.reinit_layers:
-            layers.renew_top(network, self.reinit_layers)
+            fresh = {*fresh, *layers.renew_top(network, self.reinit_layers)}
         self._freeze(network, fresh=fresh)
         adapted = network if self.peft is None else adapters.adapt(
             network, self.peft, fresh=fresh, revision=self.revision

@@ -199,3 +199,12 @@ def test_top_layers_and_the_pooler_start_anew(checkpoint: Path):
     assert not any("layer.0" in name for name in changed)
     assert dense.weight.std().item() == pytest.approx(plain.config.initializer_range, rel=0.1)
     assert not dense.bias.any()
+
+
+def test_layers_that_start_anew_learn_though_they_are_among_the_lowest(checkpoint: Path):
+    """Of two layers the upper starts at random: frozen it would stay so."""
+    network = build(checkpoint, freeze_layers=2, reinit_layers=1)
+
+    free = learning(network)
+    assert any(name.startswith(f"{LAYER}.1.") for name in free)
+    assert not any(name.startswith((f"{LAYER}.0.", "bert.embeddings.")) for name in free)

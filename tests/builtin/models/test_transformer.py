@@ -369,3 +369,15 @@ def test_building_and_saving_print_nothing(
     save(Transformer(checkpoint=str(encoder)), tmp_path / "saved")
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_labels_that_differ_in_case_alone_go_by_their_whole_names(encoder: Path, tmp_path: Path):
+    """A checkpoint of the same task keeps its head, in any order of the labels."""
+    head = Head(problem_type=HEAD.problem_type, labels=("US", "us"))
+    folder = save(Transformer(checkpoint=str(encoder)), tmp_path / "saved", head)
+    turned = Head(problem_type=HEAD.problem_type, labels=("us", "US"))
+
+    built = Transformer(checkpoint=str(folder)).build(turned)
+
+    before = logits(AutoModelForSequenceClassification.from_pretrained(folder))
+    assert torch.equal(logits(built), before[:, [1, 0]])
