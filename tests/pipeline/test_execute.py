@@ -550,7 +550,7 @@ def test_whatever_an_op_raises_is_its_failure(work, raised, told, jobs):
 
 def test_an_error_in_a_helper_names_the_plugins_own_line(work):
     """Where the plugin imports it, not the helper's line."""
-    work.write("words.py", "\n" * 500 + "1 / 0\n")
+    work.write("words.py", "#\n" * 500 + "1 / 0\n")
     add_op(work, "from .words import word")
 
     with pytest.raises(PluginError) as caught:

@@ -394,7 +394,7 @@ def test_a_key_that_a_table_in_a_list_lacks_is_an_error(work):
 
 def test_a_variable_in_a_list_of_texts_is_a_text(work, monkeypatch):
     """As where the key itself takes a text."""
-    monkeypatch.setenv("MLRECIPE_N", "007")
+    monkeypatch.setenv("MLRECIPE_N", "2024")
     work.write("recipe.toml", RECIPE + 'names = ["${env:MLRECIPE_N}"]\n')
 
-    assert params(work)["names"] == ["007"]
+    assert params(work)["names"] == ["2024"]
